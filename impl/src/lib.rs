@@ -1,0 +1,6 @@
+//! Roadstead: many Raft groups behind one TCP port.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod state_machine;
+pub mod store;

@@ -1,0 +1,4 @@
+//! Everything durable.
+
+pub mod engine;
+pub mod entry;
