@@ -1,0 +1,168 @@
+//! What goes into a turn and what comes out of it.
+
+use super::timers::Millis;
+use crate::{
+    applier::{self, GroupKey},
+    port::ConnId,
+    store::{self, LogError, entry::Entry, submission::Submission},
+};
+use bytes::Bytes;
+use roadstead_spec::{GroupId, Index, NodeId, wire};
+
+/// Where an answer goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ReplyTo {
+    /// A native client of this node's port.
+    Client {
+        /// Its connection.
+        conn: ConnId,
+        /// The request's number on that connection.
+        request: u64,
+    },
+    /// A member that forwarded a request of one of its clients.
+    Peer {
+        /// The member.
+        node: NodeId,
+        /// Its number for the request.
+        request: u64,
+    },
+    /// A caller in this process.
+    Local(u64),
+}
+
+/// A request of a client, whichever way it came.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What to do.
+    pub operation: wire::ClientOperation,
+    /// When the client stops waiting.
+    pub deadline: Millis,
+    /// Where the answer goes.
+    pub reply: ReplyTo,
+}
+
+/// Entries that were asked of the log reader.
+#[derive(Debug)]
+pub struct LogRead {
+    /// Whose log.
+    pub key: GroupKey,
+    /// The slot that asked.
+    pub slot: u32,
+    /// What for.
+    pub purpose: ReadFor,
+    /// First index.
+    pub from: Index,
+    /// Most entries.
+    pub entries_max: usize,
+    /// Most payload bytes (at least one entry comes, however large).
+    pub bytes_max: usize,
+}
+
+/// What log entries are read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadFor {
+    /// To apply them.
+    Apply,
+    /// To send them to this member.
+    Send(NodeId),
+}
+
+/// An input of a turn.
+#[derive(Debug)]
+pub enum Input {
+    /// Frames of a peer that arrived with one read.
+    PeerFrames {
+        /// The peer.
+        peer: NodeId,
+        /// In order.
+        frames: Vec<crate::port::Frame>,
+    },
+    /// The connection to a peer stands.
+    PeerUp(NodeId),
+    /// It broke: what was in flight may be lost.
+    PeerDown(NodeId),
+    /// Requests of a native client that arrived with one read.
+    ClientFrames {
+        /// Its connection.
+        conn: ConnId,
+        /// In order.
+        frames: Vec<crate::port::Frame>,
+    },
+    /// A request from within this process.
+    Local {
+        /// Whose group.
+        group: GroupId,
+        /// What to do.
+        request: Request,
+    },
+    /// Writes that are durable.
+    Durable(Vec<store::submission::Completion>),
+    /// What the applier did.
+    Done(Vec<applier::Done>),
+    /// Entries that were read.
+    LogRead {
+        /// The question.
+        read: LogRead,
+        /// The entries from `read.from` on, possibly fewer than asked for.
+        entries: Result<Vec<Entry>, LogError>,
+    },
+}
+
+/// What a turn wants done, in this order: `submissions` first (the disk works while frames travel), then frames, then jobs.
+#[derive(Debug, Default)]
+pub struct Outputs {
+    /// For the storage thread.
+    pub submissions: Vec<Submission>,
+    /// One buffer of frames per peer.
+    pub peers: Vec<(NodeId, Vec<u8>)>,
+    /// One buffer of frames per client connection.
+    pub clients: Vec<(ConnId, Vec<u8>)>,
+    /// For the applier.
+    pub jobs: Vec<applier::Job>,
+    /// For the log reader.
+    pub log_reads: Vec<LogRead>,
+    /// Answers for callers in this process.
+    pub local: Vec<(u64, wire::ClientResponse)>,
+    /// Lifecycle changes for the launcher.
+    pub lifecycle: Vec<Lifecycle>,
+}
+
+/// What became of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lifecycle {
+    /// It runs.
+    Opened(GroupId),
+    /// It stopped for good, with the reason.
+    Failed(GroupId, String),
+    /// It is removed, and all its data is gone.
+    Destroyed(GroupKey),
+}
+
+impl Outputs {
+    /// The buffer of frames for `peer`.
+    pub(crate) fn peer(&mut self, peer: NodeId) -> &mut Vec<u8> {
+        buffer(&mut self.peers, peer)
+    }
+
+    /// The buffer of frames for a client.
+    pub(crate) fn client(&mut self, conn: ConnId) -> &mut Vec<u8> {
+        buffer(&mut self.clients, conn)
+    }
+
+    /// Gives a job of `key` to the applier.
+    pub(crate) fn job(&mut self, key: GroupKey, work: applier::Work) {
+        self.jobs.push(applier::Job::Group(key, work));
+    }
+}
+
+/// Few peers and few clients have frames in one turn: the newest buffer is usually the right one, so the search runs backwards.
+fn buffer<K: PartialEq>(buffers: &mut Vec<(K, Vec<u8>)>, key: K) -> &mut Vec<u8> {
+    let place = buffers.iter().rposition(|(other, _)| *other == key).unwrap_or_else(|| {
+        buffers.push((key, Vec::new()));
+        buffers.len() - 1
+    });
+    &mut buffers[place].1
+}
+
+/// A client's command or query, as bytes of the group's state machine.
+pub(crate) type Payload = Bytes;

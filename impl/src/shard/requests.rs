@@ -1,0 +1,162 @@
+//! Requests of clients: taken in, bounded, forwarded to the leader, and given up when nobody waits any more.
+
+use super::{
+    context::{Context, Forwarded, encoded},
+    io::{ReplyTo, Request},
+    pending::PendingQuery,
+    replica::{Payloads, Replica},
+};
+use crate::applier::{QueryId, Work};
+use roadstead_spec::{
+    Index, NodeId,
+    raft::Event,
+    wire::{ClientOperation, ClientResponse, Consistency, ExtendedHeader, MessageType, Rejection},
+};
+
+impl Replica {
+    /// Takes a request in, or answers it at once.
+    pub(crate) fn request(&mut self, ctx: &mut Context, request: Request) {
+        let rejection = match &request.operation {
+            ClientOperation::Write(payload) if payload.len() > ctx.options.limits.max_entry_bytes => Some(Rejection::TooLarge {
+                size: payload.len() as u64,
+                limit: ctx.options.limits.max_entry_bytes as u64,
+            }),
+            ClientOperation::Write(_) if !self.leads() => return self.forward(ctx, request),
+            ClientOperation::Write(payload) => self.overloaded(ctx, payload.len()),
+            ClientOperation::Query { .. } => {
+                (self.reads.len() >= ctx.options.limits.group_reads).then(|| Rejection::Busy { why: "too many reads wait".into() })
+            }
+        };
+        if let Some(rejection) = rejection {
+            ctx.counters.busy += u64::from(matches!(rejection, Rejection::Busy { .. }));
+            return ctx.reply(self.group, request.reply, ClientResponse::Rejected(rejection));
+        }
+        match request {
+            Request { operation: ClientOperation::Write(_), .. } => self.arrived.push(request),
+            Request { operation: ClientOperation::Query { bytes, consistency }, deadline, reply } => {
+                let query = PendingQuery { bytes, reply, deadline };
+                match consistency {
+                    Consistency::Linearizable => self.reads.arrive(query),
+                    Consistency::Stale => self.run_query(ctx, query, Index(0)),
+                }
+            }
+        }
+    }
+
+    /// Why a write cannot be taken in now. Everything that waits is bounded here; what is in the log already is never refused.
+    fn overloaded(&self, ctx: &Context, bytes: usize) -> Option<Rejection> {
+        let limits = &ctx.options.limits;
+        let waiting = self.arrived.len() + self.writes.len();
+        let why = if waiting >= limits.group_writes || self.write_bytes + bytes > limits.group_write_bytes {
+            "too many writes of this group wait"
+        } else if !ctx.storage_has_room || self.outbox.is_congested() {
+            "the disk is behind"
+        } else if ctx.applying_bytes > limits.apply_queue_bytes {
+            "the state machines are behind"
+        } else {
+            return None;
+        };
+        Some(Rejection::Busy { why: why.into() })
+    }
+
+    /// Steps what arrived in this turn: one proposal and one read for all of it.
+    pub(crate) fn flush_arrived(&mut self, ctx: &mut Context) {
+        if !self.arrived.is_empty() {
+            let mut arrived = std::mem::take(&mut self.arrived);
+            let count = arrived.len() as u32;
+            self.step(ctx, Event::Propose { count }, Payloads::Proposed(&mut arrived));
+            for request in arrived.drain(..) {
+                // Neither appended nor refused: the outbox is halted.
+                ctx.reply(self.group, request.reply, ClientResponse::Rejected(Rejection::NotLeader { leader: None }));
+            }
+            self.arrived = arrived;
+        }
+        if self.reads.has_arrived() {
+            let id = ctx.read_id();
+            self.reads.ask(id);
+            self.step(ctx, Event::Read { id }, Payloads::None);
+        }
+    }
+
+    /// Runs the reads whose index is given to the applier: it runs a query behind the applies that came before it.
+    pub(crate) fn run_reads(&mut self, ctx: &mut Context) {
+        for query in self.reads.take_ready(self.apply.given) {
+            self.run_query(ctx, query, Index(0));
+        }
+    }
+
+    fn run_query(&self, ctx: &mut Context, query: PendingQuery, min_applied: Index) {
+        let id = QueryId(ctx.number());
+        ctx.queries.insert(id, query.reply);
+        ctx.out.job(self.key, Work::Query { id, min_applied, query: query.bytes });
+    }
+
+    /// Sends a write of one of our clients to the leader. What was forwarded once is not forwarded again: two members that each take the
+    /// other for the leader would play ball with it.
+    fn forward(&mut self, ctx: &mut Context, request: Request) {
+        let leader = self.state.leader();
+        let reachable = leader.filter(|leader| ctx.links.contains(leader));
+        let (Some(leader_id), false) = (reachable, matches!(request.reply, ReplyTo::Peer { .. })) else {
+            return ctx.reply(self.group, request.reply, ClientResponse::Rejected(Rejection::NotLeader { leader }));
+        };
+        if ctx.forwarded.len() >= ctx.options.limits.group_writes {
+            ctx.counters.busy += 1;
+            let why = "too many forwarded writes wait".into();
+            return ctx.reply(self.group, request.reply, ClientResponse::Rejected(Rejection::Busy { why }));
+        }
+        let number = ctx.number();
+        let header = ExtendedHeader {
+            message_type: MessageType::Forward,
+            src: Some(ctx.options.node),
+            dst: Some(leader_id),
+            term: 0,
+            index: number,
+            accepted: false,
+            group: self.group,
+        };
+        let timeout_ms = request.deadline.since(ctx.now) as u32;
+        encoded(request.operation.encode(&header, self.key.incarnation, timeout_ms, ctx.out.peer(leader_id)));
+        let forwarded = Forwarded { to: leader_id, reply: request.reply, group: self.group, deadline: request.deadline, write: true };
+        ctx.forwarded.insert(number, forwarded);
+    }
+
+    /// Answers what nobody waits for any more, and asks again for reads whose confirmation may have got lost.
+    pub(crate) fn expire(&mut self, ctx: &mut Context) {
+        if !self.writes.is_empty() {
+            let expired = self.writes.take_expired(ctx.now);
+            self.settle_unknown(ctx, expired, "no outcome before the deadline; the write may still be committed");
+        }
+        if self.reads.is_empty() {
+            return;
+        }
+        for query in self.reads.take_expired(ctx.now) {
+            ctx.reply(self.group, query.reply, ClientResponse::Rejected(Rejection::Timeout));
+        }
+        if !self.leads() {
+            // An answer of the leader may have got lost; a read is repeated under a new id, so a late answer to the old one is not taken for it.
+            for query in self.reads.take_unanswered() {
+                self.reads.arrive(query);
+            }
+            self.flush_arrived(ctx);
+        }
+    }
+
+    /// Answers everybody who waits: the group stops.
+    pub(crate) fn dismiss(&mut self, ctx: &mut Context, rejection: &Rejection) {
+        let writes = self.writes.take_all();
+        self.settle_unknown(ctx, writes, "the group stopped on this node");
+        let arrived = self.arrived.drain(..).map(|request| request.reply);
+        let replies: Vec<_> = arrived.chain(self.reads.take_all().into_iter().map(|query| query.reply)).collect();
+        for reply in replies {
+            ctx.reply(self.group, reply, ClientResponse::Rejected(rejection.clone()));
+        }
+    }
+
+    /// The connection to `peer` broke.
+    pub(crate) fn unreachable(&mut self, ctx: &mut Context, peer: NodeId) {
+        self.sends.forget(peer);
+        if self.leads() {
+            self.step(ctx, Event::Unreachable { peer }, Payloads::None);
+        }
+    }
+}

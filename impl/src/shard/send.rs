@@ -1,0 +1,154 @@
+//! From a released message to frames: bytes are looked up late, so their terms are checked again; large slices are split by bytes.
+
+use super::{
+    context::{Context, encoded},
+    io::{LogRead, ReadFor},
+    replica::Replica,
+};
+use crate::store::entry::Entry;
+use roadstead_spec::{
+    Index, NodeId, Term,
+    outbox::Released,
+    raft::{Message, Round, Slice},
+    wire,
+};
+use std::collections::VecDeque;
+
+/// Appends that wait for one peer's log read; beyond it they are dropped, as a network may, and the core sends again.
+const WAITING_MAX: usize = 256;
+
+/// An AppendEntries whose bytes are not in memory.
+#[derive(Debug)]
+struct Waiting {
+    term: Term,
+    slice: Slice,
+    commit: Index,
+    round: Round,
+}
+
+/// Appends that wait for the log reader, per peer and in order: a later one never overtakes.
+#[derive(Debug, Default)]
+pub(crate) struct Sends {
+    waiting: Vec<(NodeId, VecDeque<Waiting>)>,
+}
+
+impl Sends {
+    fn queue(&mut self, peer: NodeId) -> Option<&mut VecDeque<Waiting>> {
+        self.waiting.iter_mut().find(|(other, _)| *other == peer).map(|(_, queue)| queue)
+    }
+
+    /// Forgets what waits for `peer`: its connection broke.
+    pub(crate) fn forget(&mut self, peer: NodeId) {
+        self.waiting.retain(|(other, _)| *other != peer);
+    }
+
+    /// Appends that wait, over all peers.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.iter().map(|(_, queue)| queue.len()).sum()
+    }
+}
+
+impl Replica {
+    /// Puts a message that the outbox released on its way.
+    pub(crate) fn send(&mut self, ctx: &mut Context, released: Released) {
+        let (to, message) = released.into_parts();
+        if !ctx.links.contains(&to) {
+            return; // the core learns of the broken connection by `Unreachable`, and heartbeats probe
+        }
+        ctx.counters.messages_sent += 1;
+        match message {
+            Message::AppendEntries { term, slice, commit, round } if !slice.is_empty() => {
+                let waiting = Waiting { term, slice, commit, round };
+                match self.sends.queue(to) {
+                    Some(queue) if queue.len() >= WAITING_MAX => ctx.counters.dropped += 1,
+                    Some(queue) => queue.push_back(waiting),
+                    None => self.send_or_read(ctx, to, waiting),
+                }
+            }
+            message => encoded(self.frames(ctx, to).message(&message, ctx.out.peer(to))),
+        }
+    }
+
+    fn frames(&self, ctx: &Context, to: NodeId) -> wire::PeerFrames {
+        wire::PeerFrames { src: ctx.options.node, dst: to, group: self.group, incarnation: self.key.incarnation }
+    }
+
+    fn send_or_read(&mut self, ctx: &mut Context, to: NodeId, append: Waiting) {
+        let first = append.slice.prev.index.next();
+        if let Some(entries) = self.tail.range(first, append.slice.last) {
+            send_append(self.frames(ctx, to), ctx, append, entries);
+            return;
+        }
+        let read = LogRead {
+            key: self.key,
+            purpose: ReadFor::Send(to),
+            from: first,
+            entries_max: append.slice.entries() as usize,
+            bytes_max: ctx.options.limits.max_frame_bytes,
+        };
+        ctx.out.log_reads.push(read);
+        self.sends.waiting.push((to, VecDeque::from([append])));
+    }
+
+    /// Entries for `to` came from the log; an empty list means that they could not be read.
+    pub(crate) fn send_read(&mut self, ctx: &mut Context, to: NodeId, from: Index, entries: &[Entry]) {
+        let Some(place) = self.sends.waiting.iter().position(|(peer, _)| *peer == to) else { return };
+        let (_, mut queue) = self.sends.waiting.swap_remove(place);
+        let Some(append) = queue.pop_front() else { return };
+        if append.slice.prev.index.next() != from {
+            // The question was asked for an append of an earlier connection.
+            queue.push_front(append);
+        } else if !entries.is_empty() && ctx.links.contains(&to) {
+            let last = append.slice.last.min(Index(from.0 + entries.len() as u64 - 1));
+            let (now, later) = match append.slice.split(last) {
+                Some((now, later)) => (now, Some(later)),
+                None => (append.slice, None),
+            };
+            if let Some(slice) = later {
+                queue.push_front(Waiting { slice, ..append });
+            }
+            let terms_match = (from.0..=last.0).zip(entries).all(|(index, entry)| now.term_of(Index(index)) == Some(entry.term));
+            if terms_match {
+                send_append(self.frames(ctx, to), ctx, Waiting { slice: now, ..append }, entries.iter());
+            }
+        }
+        // Whatever is in memory by now goes out; the first that is not asks again, and the rest waits behind it.
+        while let Some(append) = queue.pop_front() {
+            if self.sends.queue(to).is_none() {
+                self.send_or_read(ctx, to, append);
+            }
+            if let Some(waiting) = self.sends.queue(to) {
+                waiting.append(&mut queue);
+            }
+        }
+    }
+}
+
+/// Builds one or more frames: each carries as many entries as fit, and at least one. Both halves of a split are valid messages, sent in order.
+fn send_append<'a>(frames: wire::PeerFrames, ctx: &mut Context, append: Waiting, entries: impl Iterator<Item = &'a Entry> + Clone) {
+    let Waiting { term, mut slice, commit, round } = append;
+    let bytes_max = ctx.options.limits.max_frame_bytes;
+    let mut entries = entries.take(slice.entries() as usize);
+    loop {
+        let mut bytes = 0;
+        let fitting = entries
+            .clone()
+            .take_while(|entry| {
+                bytes += wire::ENTRY_OVERHEAD_BYTES + entry.payload.len();
+                bytes <= bytes_max
+            })
+            .count()
+            .max(1);
+        let split = slice.split(Index(slice.prev.index.0 + fitting as u64));
+        let (now, later) = match split {
+            Some((now, later)) => (now, Some(later)),
+            None => (slice, None),
+        };
+        let payloads = entries.clone().take(now.entries() as usize).map(|entry| (entry.kind as u8, &entry.payload[..]));
+        let message = Message::AppendEntries { term, slice: now, commit, round };
+        encoded(frames.append(&message, payloads, ctx.out.peer(frames.dst)));
+        let Some(later) = later else { return };
+        entries.by_ref().take(fitting).for_each(drop);
+        slice = later;
+    }
+}
