@@ -16,7 +16,9 @@
 
 extern crate alloc;
 
+pub mod dispatch;
 pub mod id;
+pub mod outbox;
 pub mod raft;
 
 pub use id::{EntryId, GroupId, Incarnation, Index, NodeId, Term};
