@@ -2,6 +2,9 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod api;
 pub mod applier;
+pub mod config;
+pub mod service;
 pub mod state_machine;
 pub mod store;
