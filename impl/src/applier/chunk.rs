@@ -77,7 +77,8 @@ fn split_item(rest: &mut Bytes) -> Option<(Bytes, Bytes)> {
 
 fn checksum(transfer: TransferId, sequence: u64, items: &[u8], done: bool) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&transfer.0.to_be_bytes());
+    hasher.update(&transfer.sender.0.to_be_bytes());
+    hasher.update(&transfer.number.to_be_bytes());
     hasher.update(&sequence.to_be_bytes());
     hasher.update(&[u8::from(done)]);
     hasher.update(items);
@@ -87,13 +88,18 @@ fn checksum(transfer: TransferId, sequence: u64, items: &[u8], done: bool) -> u3
 #[cfg(test)]
 mod tests {
     use super::*;
+    use roadstead_spec::NodeId;
+
+    fn transfer(number: u64) -> TransferId {
+        TransferId { sender: NodeId(1), number }
+    }
 
     fn chunk(items: &[(&[u8], &[u8])]) -> Chunk {
         let mut bytes = Vec::new();
         for (key, value) in items {
             encode_item(key, value, &mut bytes);
         }
-        Chunk::new(TransferId(1), 0, bytes.into(), true)
+        Chunk::new(transfer(1), 0, bytes.into(), true)
     }
 
     #[test]
@@ -125,28 +131,28 @@ mod tests {
     #[test]
     fn checksum_covers_transfer_sequence_done_and_items() {
         let whole = chunk(&[(b"key", b"value")]);
-        assert!(whole.is_intact(TransferId(1)));
-        assert!(!whole.is_intact(TransferId(2)));
+        assert!(whole.is_intact(transfer(1)));
+        assert!(!whole.is_intact(transfer(2)));
         assert!(
             !Chunk {
                 sequence: 1,
                 ..whole.clone()
             }
-            .is_intact(TransferId(1))
+            .is_intact(transfer(1))
         );
         assert!(
             !Chunk {
                 done: false,
                 ..whole.clone()
             }
-            .is_intact(TransferId(1))
+            .is_intact(transfer(1))
         );
         assert!(
             !Chunk {
                 items: whole.items.slice(1..),
                 ..whole
             }
-            .is_intact(TransferId(1))
+            .is_intact(transfer(1))
         );
     }
 }
