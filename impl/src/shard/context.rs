@@ -2,15 +2,16 @@
 
 use super::{
     io::{Outputs, ReplyTo},
+    response::Response,
     timers::{Millis, Timers},
 };
 use crate::{applier::QueryId, config};
 use rand::{RngExt, rngs::StdRng};
 use roadstead_spec::{
-    GroupId, NodeId,
+    GroupId, Incarnation, NodeId,
     raft::{Effect, ReadId},
     outbox::Action,
-    wire::{ClientResponse, ExtendedHeader, MessageType, WireError},
+    wire::{self, ForwardResponse, Route, WireError},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,6 +26,10 @@ pub struct ShardOptions {
     pub timers: config::Timers,
     /// How much there may be.
     pub limits: config::Limits,
+    /// How large frames may be.
+    pub wire: wire::Limits,
+    /// Where clients reach the nodes, to tell them where a leader lives.
+    pub addresses: BTreeMap<NodeId, String>,
 }
 
 /// Counters since the node started, for metrics.
@@ -59,8 +64,6 @@ pub(crate) struct Forwarded {
     pub(crate) reply: ReplyTo,
     pub(crate) group: GroupId,
     pub(crate) deadline: Millis,
-    /// A write that was sent and not answered has an unknown outcome; a query simply failed.
-    pub(crate) write: bool,
 }
 
 /// Shared by the groups of a shard; lent to the group that is being stepped.
@@ -129,22 +132,20 @@ impl Context {
     }
 
     /// Answers a request.
-    pub(crate) fn reply(&mut self, group: GroupId, reply: ReplyTo, response: ClientResponse) {
+    pub(crate) fn reply(&mut self, group: GroupId, reply: ReplyTo, response: Response) {
+        let from = self.options.node;
         match reply {
             ReplyTo::Local(token) => self.out.local.push((token, response)),
             ReplyTo::Client { conn, request } => {
-                let header = self.answer_header(MessageType::ClientResponse, None, group, request);
-                encoded(response.encode(&header, self.out.client(conn)));
+                let response = response.as_wire(&self.options.addresses);
+                encoded(response.encode(from, group, request, self.out.client(conn)));
             }
-            ReplyTo::Peer { node, request } => {
-                let header = self.answer_header(MessageType::ForwardResponse, Some(node), group, request);
-                encoded(response.encode(&header, self.out.peer(node)));
+            ReplyTo::Peer { node, boot, request, incarnation } => {
+                let route = Route { from, to: node, group, incarnation };
+                let outcome = response.as_wire(&self.options.addresses);
+                encoded(ForwardResponse { origin_boot: boot, request, outcome }.encode(&route, self.out.peer(node)));
             }
         }
-    }
-
-    fn answer_header(&self, message_type: MessageType, dst: Option<NodeId>, group: GroupId, request: u64) -> ExtendedHeader {
-        ExtendedHeader { message_type, src: Some(self.options.node), dst, term: 0, index: request, accepted: false, group }
     }
 }
 

@@ -1,13 +1,13 @@
 //! What goes into a turn and what comes out of it.
 
-use super::timers::Millis;
+use super::{response::Response, timers::Millis};
 use crate::{
     applier::{self, GroupKey},
     port::ConnId,
     store::{self, LogError, entry::Entry, submission::Submission},
 };
 use bytes::Bytes;
-use roadstead_spec::{GroupId, Index, NodeId, wire};
+use roadstead_spec::{GroupId, Incarnation, Index, NodeId, wire::Consistency};
 
 /// Where an answer goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +23,10 @@ pub enum ReplyTo {
     Peer {
         /// The member.
         node: NodeId,
+        /// Its boot nonce when it asked.
+        boot: u64,
+        /// The life of the group that it asked.
+        incarnation: Incarnation,
         /// Its number for the request.
         request: u64,
     },
@@ -30,11 +34,25 @@ pub enum ReplyTo {
     Local(u64),
 }
 
+/// What a client wants, in bytes of the group's state machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Replicate a command and apply it.
+    Write(Bytes),
+    /// Ask the state machine; changes nothing.
+    Query {
+        /// The question.
+        bytes: Bytes,
+        /// How fresh the answer is.
+        consistency: Consistency,
+    },
+}
+
 /// A request of a client, whichever way it came.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// What to do.
-    pub operation: wire::ClientOperation,
+    pub operation: Operation,
     /// When the client stops waiting.
     pub deadline: Millis,
     /// Where the answer goes.
@@ -46,8 +64,6 @@ pub struct Request {
 pub struct LogRead {
     /// Whose log.
     pub key: GroupKey,
-    /// The slot that asked.
-    pub slot: u32,
     /// What for.
     pub purpose: ReadFor,
     /// First index.
@@ -122,7 +138,7 @@ pub struct Outputs {
     /// For the log reader.
     pub log_reads: Vec<LogRead>,
     /// Answers for callers in this process.
-    pub local: Vec<(u64, wire::ClientResponse)>,
+    pub local: Vec<(u64, Response)>,
     /// Lifecycle changes for the launcher.
     pub lifecycle: Vec<Lifecycle>,
 }
@@ -163,6 +179,3 @@ fn buffer<K: PartialEq>(buffers: &mut Vec<(K, Vec<u8>)>, key: K) -> &mut Vec<u8>
     });
     &mut buffers[place].1
 }
-
-/// A client's command or query, as bytes of the group's state machine.
-pub(crate) type Payload = Bytes;

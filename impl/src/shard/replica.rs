@@ -2,8 +2,9 @@
 
 use super::{
     context::Context,
-    io::{LogRead, ReadFor, Request},
+    io::{LogRead, Operation, ReadFor, Request},
     pending::{PendingReads, PendingWrite, PendingWrites},
+    response::{Rejection, Response},
     send::Sends,
     tail::Tail,
     timers::Millis,
@@ -11,7 +12,6 @@ use super::{
 };
 use crate::{
     applier::{GroupKey, StateEpoch, Work},
-    port::PayloadSpans,
     store::{
         entry::{Entry, EntryKind},
         prefix::Local,
@@ -22,8 +22,8 @@ use bytes::Bytes;
 use roadstead_spec::{
     EntryId, GroupId, Index, Term,
     outbox::{Action, Outbox, Ticket, Write},
+    wire::PayloadSpan,
     raft::{self, Append, Event, Law, Origin, Params, Refused, State, TermAt},
-    wire::{ClientOperation, ClientResponse, Rejection},
 };
 
 /// Entries that one job of the applier carries at most, so that groups take turns.
@@ -38,7 +38,7 @@ pub(crate) enum Payloads<'a> {
     /// Clients' writes.
     Proposed(&'a mut Vec<Request>),
     /// Payloads of an AppendEntries whose first entry has index `first`.
-    Received { first: Index, spans: &'a PayloadSpans, body: &'a Bytes },
+    Received { first: Index, spans: &'a [PayloadSpan], body: &'a Bytes },
 }
 
 /// How far the state machine is.
@@ -169,7 +169,7 @@ impl Replica {
                 let term = self.state.hard.term;
                 let mut index = first;
                 for request in requests.drain(..) {
-                    let Request { operation: ClientOperation::Write(payload), deadline, reply } = request else { continue };
+                    let Request { operation: Operation::Write(payload), deadline, reply } = request else { continue };
                     self.write_bytes += payload.len();
                     self.writes.push(PendingWrite { index, reply, deadline, bytes: payload.len() });
                     entries.push(Entry { term, kind: EntryKind::Command, payload });
@@ -216,7 +216,7 @@ impl Replica {
     pub(crate) fn settle_unknown(&mut self, ctx: &mut Context, writes: Vec<PendingWrite>, why: &str) {
         for write in writes {
             self.write_bytes = self.write_bytes.saturating_sub(write.bytes);
-            ctx.reply(self.group, write.reply, ClientResponse::Unknown { why: why.into() });
+            ctx.reply(self.group, write.reply, Response::Unknown { why: why.into() });
         }
     }
 
@@ -286,7 +286,7 @@ impl Replica {
             self.write_bytes = self.write_bytes.saturating_sub(write.bytes);
             ctx.counters.writes += 1;
             let term = self.term_at(index).unwrap_or(self.state.hard.term);
-            ctx.reply(self.group, write.reply, ClientResponse::Committed { index, term, answer });
+            ctx.reply(self.group, write.reply, Response::Committed { index, term, answer });
         }
         self.step(ctx, Event::Applied { through: through.index }, Payloads::None);
         self.evict(ctx);
@@ -317,13 +317,13 @@ impl Replica {
             Refused::Propose => {
                 if let Payloads::Proposed(requests) = payloads {
                     for request in requests.drain(..) {
-                        ctx.reply(self.group, request.reply, ClientResponse::Rejected(Rejection::NotLeader { leader }));
+                        ctx.reply(self.group, request.reply, Response::Rejected(Rejection::NotLeader { leader }));
                     }
                 }
             }
             Refused::Read(id) => {
                 for query in self.reads.take(id).into_iter().flatten() {
-                    ctx.reply(self.group, query.reply, ClientResponse::Rejected(Rejection::NotLeader { leader }));
+                    ctx.reply(self.group, query.reply, Response::Rejected(Rejection::NotLeader { leader }));
                 }
             }
         }

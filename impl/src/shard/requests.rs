@@ -2,38 +2,38 @@
 
 use super::{
     context::{Context, Forwarded, encoded},
-    io::{ReplyTo, Request},
+    io::{Operation, ReplyTo, Request},
     pending::PendingQuery,
     replica::{Payloads, Replica},
+    response::{Rejection, Response},
 };
 use crate::applier::{QueryId, Work};
 use roadstead_spec::{
     Index, NodeId,
     raft::Event,
-    wire::{ClientOperation, ClientResponse, Consistency, ExtendedHeader, MessageType, Rejection},
+    wire::{Consistency, Forward, Route},
 };
 
 impl Replica {
     /// Takes a request in, or answers it at once.
     pub(crate) fn request(&mut self, ctx: &mut Context, request: Request) {
         let rejection = match &request.operation {
-            ClientOperation::Write(payload) if payload.len() > ctx.options.limits.max_entry_bytes => Some(Rejection::TooLarge {
-                size: payload.len() as u64,
-                limit: ctx.options.limits.max_entry_bytes as u64,
+            Operation::Write(payload) if payload.len() > ctx.options.limits.max_entry_bytes => Some(Rejection::TooLarge {
+                limit: ctx.options.limits.max_entry_bytes.try_into().unwrap_or(u32::MAX),
             }),
-            ClientOperation::Write(_) if !self.leads() => return self.forward(ctx, request),
-            ClientOperation::Write(payload) => self.overloaded(ctx, payload.len()),
-            ClientOperation::Query { .. } => {
-                (self.reads.len() >= ctx.options.limits.group_reads).then(|| Rejection::Busy { why: "too many reads wait".into() })
+            Operation::Write(_) if !self.leads() => return self.forward(ctx, request),
+            Operation::Write(payload) => self.overloaded(ctx, payload.len()),
+            Operation::Query { .. } => {
+                (self.reads.len() >= ctx.options.limits.group_reads).then(|| Rejection::Busy("too many reads wait"))
             }
         };
         if let Some(rejection) = rejection {
-            ctx.counters.busy += u64::from(matches!(rejection, Rejection::Busy { .. }));
-            return ctx.reply(self.group, request.reply, ClientResponse::Rejected(rejection));
+            ctx.counters.busy += u64::from(matches!(rejection, Rejection::Busy(_)));
+            return ctx.reply(self.group, request.reply, Response::Rejected(rejection));
         }
         match request {
-            Request { operation: ClientOperation::Write(_), .. } => self.arrived.push(request),
-            Request { operation: ClientOperation::Query { bytes, consistency }, deadline, reply } => {
+            Request { operation: Operation::Write(_), .. } => self.arrived.push(request),
+            Request { operation: Operation::Query { bytes, consistency }, deadline, reply } => {
                 let query = PendingQuery { bytes, reply, deadline };
                 match consistency {
                     Consistency::Linearizable => self.reads.arrive(query),
@@ -56,7 +56,7 @@ impl Replica {
         } else {
             return None;
         };
-        Some(Rejection::Busy { why: why.into() })
+        Some(Rejection::Busy(why))
     }
 
     /// Steps what arrived in this turn: one proposal and one read for all of it.
@@ -67,7 +67,7 @@ impl Replica {
             self.step(ctx, Event::Propose { count }, Payloads::Proposed(&mut arrived));
             for request in arrived.drain(..) {
                 // Neither appended nor refused: the outbox is halted.
-                ctx.reply(self.group, request.reply, ClientResponse::Rejected(Rejection::NotLeader { leader: None }));
+                ctx.reply(self.group, request.reply, Response::Rejected(Rejection::NotLeader { leader: None }));
             }
             self.arrived = arrived;
         }
@@ -97,26 +97,19 @@ impl Replica {
         let leader = self.state.leader();
         let reachable = leader.filter(|leader| ctx.links.contains(leader));
         let (Some(leader_id), false) = (reachable, matches!(request.reply, ReplyTo::Peer { .. })) else {
-            return ctx.reply(self.group, request.reply, ClientResponse::Rejected(Rejection::NotLeader { leader }));
+            return ctx.reply(self.group, request.reply, Response::Rejected(Rejection::NotLeader { leader }));
         };
         if ctx.forwarded.len() >= ctx.options.limits.group_writes {
             ctx.counters.busy += 1;
-            let why = "too many forwarded writes wait".into();
-            return ctx.reply(self.group, request.reply, ClientResponse::Rejected(Rejection::Busy { why }));
+            return ctx.reply(self.group, request.reply, Response::Rejected(Rejection::Busy("too many forwarded writes wait")));
         }
+        let Operation::Write(command) = &request.operation else { return };
         let number = ctx.number();
-        let header = ExtendedHeader {
-            message_type: MessageType::Forward,
-            src: Some(ctx.options.node),
-            dst: Some(leader_id),
-            term: 0,
-            index: number,
-            accepted: false,
-            group: self.group,
-        };
-        let timeout_ms = request.deadline.since(ctx.now) as u32;
-        encoded(request.operation.encode(&header, self.key.incarnation, timeout_ms, ctx.out.peer(leader_id)));
-        let forwarded = Forwarded { to: leader_id, reply: request.reply, group: self.group, deadline: request.deadline, write: true };
+        let route = Route { from: ctx.options.node, to: leader_id, group: self.group, incarnation: self.key.incarnation };
+        let timeout_ms = request.deadline.since(ctx.now).try_into().unwrap_or(u32::MAX);
+        let forward = Forward { origin_boot: ctx.options.boot, request: number, timeout_ms, command };
+        encoded(forward.encode(&route, ctx.out.peer(leader_id)));
+        let forwarded = Forwarded { to: leader_id, reply: request.reply, group: self.group, deadline: request.deadline };
         ctx.forwarded.insert(number, forwarded);
     }
 
@@ -130,7 +123,7 @@ impl Replica {
             return;
         }
         for query in self.reads.take_expired(ctx.now) {
-            ctx.reply(self.group, query.reply, ClientResponse::Rejected(Rejection::Timeout));
+            ctx.reply(self.group, query.reply, Response::Rejected(Rejection::DeadlineExceeded));
         }
         if !self.leads() {
             // An answer of the leader may have got lost; a read is repeated under a new id, so a late answer to the old one is not taken for it.
@@ -148,7 +141,7 @@ impl Replica {
         let arrived = self.arrived.drain(..).map(|request| request.reply);
         let replies: Vec<_> = arrived.chain(self.reads.take_all().into_iter().map(|query| query.reply)).collect();
         for reply in replies {
-            ctx.reply(self.group, reply, ClientResponse::Rejected(rejection.clone()));
+            ctx.reply(self.group, reply, Response::Rejected(rejection.clone()));
         }
     }
 

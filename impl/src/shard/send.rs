@@ -10,7 +10,7 @@ use roadstead_spec::{
     Index, NodeId, Term,
     outbox::Released,
     raft::{Message, Round, Slice},
-    wire,
+    wire::{PAYLOAD_HEADER_BYTES, Route, encode_raft},
 };
 use std::collections::VecDeque;
 
@@ -65,18 +65,21 @@ impl Replica {
                     None => self.send_or_read(ctx, to, waiting),
                 }
             }
-            message => encoded(self.frames(ctx, to).message(&message, ctx.out.peer(to))),
+            message => {
+                let route = self.route(ctx, to);
+                encoded(encode_raft(&route, &message, [], &ctx.options.wire, ctx.out.peer(to)));
+            }
         }
     }
 
-    fn frames(&self, ctx: &Context, to: NodeId) -> wire::PeerFrames {
-        wire::PeerFrames { src: ctx.options.node, dst: to, group: self.group, incarnation: self.key.incarnation }
+    pub(crate) fn route(&self, ctx: &Context, to: NodeId) -> Route {
+        Route { from: ctx.options.node, to, group: self.group, incarnation: self.key.incarnation }
     }
 
     fn send_or_read(&mut self, ctx: &mut Context, to: NodeId, append: Waiting) {
         let first = append.slice.prev.index.next();
         if let Some(entries) = self.tail.range(first, append.slice.last) {
-            send_append(self.frames(ctx, to), ctx, append, entries);
+            send_append(&self.route(ctx, to), ctx, append, entries);
             return;
         }
         let read = LogRead {
@@ -109,7 +112,7 @@ impl Replica {
             }
             let terms_match = (from.0..=last.0).zip(entries).all(|(index, entry)| now.term_of(Index(index)) == Some(entry.term));
             if terms_match {
-                send_append(self.frames(ctx, to), ctx, Waiting { slice: now, ..append }, entries.iter());
+                send_append(&self.route(ctx, to), ctx, Waiting { slice: now, ..append }, entries.iter());
             }
         }
         // Whatever is in memory by now goes out; the first that is not asks again, and the rest waits behind it.
@@ -125,7 +128,7 @@ impl Replica {
 }
 
 /// Builds one or more frames: each carries as many entries as fit, and at least one. Both halves of a split are valid messages, sent in order.
-fn send_append<'a>(frames: wire::PeerFrames, ctx: &mut Context, append: Waiting, entries: impl Iterator<Item = &'a Entry> + Clone) {
+fn send_append<'a>(route: &Route, ctx: &mut Context, append: Waiting, entries: impl Iterator<Item = &'a Entry> + Clone) {
     let Waiting { term, mut slice, commit, round } = append;
     let bytes_max = ctx.options.limits.max_frame_bytes;
     let mut entries = entries.take(slice.entries() as usize);
@@ -134,7 +137,7 @@ fn send_append<'a>(frames: wire::PeerFrames, ctx: &mut Context, append: Waiting,
         let fitting = entries
             .clone()
             .take_while(|entry| {
-                bytes += wire::ENTRY_OVERHEAD_BYTES + entry.payload.len();
+                bytes += PAYLOAD_HEADER_BYTES + entry.payload.len();
                 bytes <= bytes_max
             })
             .count()
@@ -144,9 +147,9 @@ fn send_append<'a>(frames: wire::PeerFrames, ctx: &mut Context, append: Waiting,
             Some((now, later)) => (now, Some(later)),
             None => (slice, None),
         };
-        let payloads = entries.clone().take(now.entries() as usize).map(|entry| (entry.kind as u8, &entry.payload[..]));
+        let payloads = entries.clone().take(now.entries() as usize).map(|entry| (entry.kind, &entry.payload[..]));
         let message = Message::AppendEntries { term, slice: now, commit, round };
-        encoded(frames.append(&message, payloads, ctx.out.peer(frames.dst)));
+        encoded(encode_raft(route, &message, payloads, &ctx.options.wire, ctx.out.peer(route.to)));
         let Some(later) = later else { return };
         entries.by_ref().take(fitting).for_each(drop);
         slice = later;

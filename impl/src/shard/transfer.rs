@@ -12,7 +12,7 @@ use crate::applier::{Chunk, StateEpoch, TransferId, Work};
 use roadstead_spec::{
     EntryId, NodeId, Term,
     raft::Event,
-    wire::{ExtendedHeader, MessageType, SnapshotAnswer, SnapshotChunk, SnapshotWant},
+    wire::{Route, SnapshotAnswer, SnapshotChunk, SnapshotResult},
 };
 
 /// Election timeouts without progress after which a transfer is given up; the core starts it again when the peer answers.
@@ -128,24 +128,16 @@ impl Replica {
         if !ctx.links.contains(&to) {
             return; // repeated when the receiver names what it wants
         }
-        let header = ExtendedHeader {
-            message_type: MessageType::InstallSnapshot,
-            src: Some(ctx.options.node),
-            dst: Some(to),
-            term: term.0,
-            index: at.index.0,
-            accepted: false,
-            group: self.group,
-        };
         let body = SnapshotChunk {
+            term,
             transfer: transfer.0,
             at,
             sequence: chunk.sequence,
             done: chunk.done,
-            crc: chunk.crc,
+            crc: SnapshotChunk::crc_of(&chunk.items),
             items: &chunk.items,
         };
-        encoded(body.encode(&header, self.key.incarnation, ctx.out.peer(to)));
+        encoded(body.encode(&self.route(ctx, to), ctx.out.peer(to)));
     }
 
     /// The view is gone: closed, too old, or never there.
@@ -160,22 +152,21 @@ impl Replica {
     pub(crate) fn snapshot_answer(&mut self, ctx: &mut Context, from: NodeId, answer: SnapshotAnswer) {
         let transfer = TransferId(answer.transfer);
         let Some(outgoing) = self.transfers.outgoing(transfer).filter(|outgoing| outgoing.to == from) else { return };
-        outgoing.progress_at = ctx.now;
-        match answer.want {
-            SnapshotWant::Chunk(wanted) => {
-                if wanted <= outgoing.acknowledged && outgoing.next > wanted {
-                    // Something was lost; go back, but only once per heartbeat: each chunk behind the lost one is answered in the same way.
-                    let heartbeat = ctx.options.timers.heartbeat.as_millis() as u64;
-                    if ctx.now.since(outgoing.repeated_at) >= heartbeat {
-                        outgoing.repeated_at = ctx.now;
-                        outgoing.next = wanted;
-                    }
+        match answer.result {
+            SnapshotResult::Continue => {
+                let wanted = answer.next;
+                if wanted > outgoing.acknowledged {
+                    outgoing.progress_at = ctx.now;
+                    outgoing.acknowledged = wanted.min(outgoing.next);
+                } else if ctx.now.since(outgoing.repeated_at) >= ctx.options.timers.heartbeat.as_millis() as u64 {
+                    // Something was lost: go back, but not for each of the chunks behind it, which are all answered in the same way.
+                    outgoing.repeated_at = ctx.now;
+                    outgoing.next = outgoing.acknowledged;
                 }
-                outgoing.acknowledged = outgoing.acknowledged.max(wanted).min(outgoing.next);
                 self.pump_transfer(ctx, transfer);
             }
-            SnapshotWant::Nothing => self.end_transfer(ctx, from),
-            SnapshotWant::Refused => {
+            SnapshotResult::Complete | SnapshotResult::NotNeeded => self.end_transfer(ctx, from),
+            SnapshotResult::Busy | SnapshotResult::Failed => {
                 self.end_transfer(ctx, from);
                 self.step(ctx, Event::SnapshotFailed { to: from }, Payloads::None);
             }
@@ -192,7 +183,7 @@ impl Replica {
     pub(crate) fn chunk_received(&mut self, ctx: &mut Context, from: NodeId, term: Term, at: EntryId, transfer: TransferId, chunk: Chunk) {
         if term < self.state.hard.term || at.index <= self.state.commit {
             // Nothing of it is needed. Telling the core makes it answer with where this log stands, which ends the sender's flow.
-            self.snapshot_want(ctx, from, transfer, SnapshotWant::Nothing);
+            self.answer_snapshot(ctx, from, transfer, 0, SnapshotResult::NotNeeded);
             return self.step(ctx, Event::SnapshotReceived { from, term, at }, Payloads::None);
         }
         let same = self.transfers.incoming.as_ref().is_some_and(|incoming| incoming.transfer == transfer && incoming.from == from);
@@ -216,7 +207,7 @@ impl Replica {
 
     pub(crate) fn stage_wants(&mut self, ctx: &mut Context, transfer: TransferId, sequence: u64) {
         if let Some(from) = self.incoming(transfer).map(|incoming| incoming.from) {
-            self.snapshot_want(ctx, from, transfer, SnapshotWant::Chunk(sequence));
+            self.answer_snapshot(ctx, from, transfer, sequence, SnapshotResult::Continue);
         }
     }
 
@@ -225,7 +216,7 @@ impl Replica {
         let Some(incoming) = self.incoming(transfer) else { return };
         incoming.staged = Some(epoch);
         let (from, term) = (incoming.from, incoming.term);
-        self.snapshot_want(ctx, from, transfer, SnapshotWant::Nothing);
+        self.answer_snapshot(ctx, from, transfer, 0, SnapshotResult::Complete);
         self.step(ctx, Event::SnapshotReceived { from, term, at }, Payloads::None);
         if self.incoming(transfer).is_some() {
             // It was not needed any more.
@@ -237,7 +228,7 @@ impl Replica {
     pub(crate) fn stage_refused(&mut self, ctx: &mut Context, transfer: TransferId) {
         if let Some(from) = self.incoming(transfer).map(|incoming| incoming.from) {
             self.transfers.incoming = None;
-            self.snapshot_want(ctx, from, transfer, SnapshotWant::Refused);
+            self.answer_snapshot(ctx, from, transfer, 0, SnapshotResult::Failed);
         }
     }
 
@@ -245,21 +236,11 @@ impl Replica {
         self.transfers.incoming.as_mut().filter(|incoming| incoming.transfer == transfer)
     }
 
-    fn snapshot_want(&self, ctx: &mut Context, to: NodeId, transfer: TransferId, want: SnapshotWant) {
-        if !ctx.links.contains(&to) {
-            return;
+    fn answer_snapshot(&self, ctx: &mut Context, to: NodeId, transfer: TransferId, next: u64, result: SnapshotResult) {
+        if ctx.links.contains(&to) {
+            let answer = SnapshotAnswer { term: self.state.hard.term, transfer: transfer.0, next, result };
+            encoded(answer.encode(&self.route(ctx, to), ctx.out.peer(to)));
         }
-        let header = ExtendedHeader {
-            message_type: MessageType::InstallSnapshotResponse,
-            src: Some(ctx.options.node),
-            dst: Some(to),
-            term: self.state.hard.term.0,
-            index: 0,
-            accepted: !matches!(want, SnapshotWant::Refused),
-            group: self.group,
-        };
-        let answer = SnapshotAnswer { transfer: transfer.0, want };
-        encoded(answer.encode(&header, self.key.incarnation, ctx.out.peer(to)));
     }
 
     /// Repeats what got no answer, and gives up what makes no progress.

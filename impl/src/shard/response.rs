@@ -1,0 +1,123 @@
+//! How a request ends.
+
+use bytes::Bytes;
+use roadstead_spec::{Index, NodeId, Term, wire};
+use std::collections::BTreeMap;
+
+/// How a request ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Response {
+    /// A write is durable on a quorum and applied here.
+    Committed {
+        /// Its entry's index.
+        index: Index,
+        /// Its entry's term.
+        term: Term,
+        /// The state machine's answer.
+        answer: Bytes,
+    },
+    /// A query's answer.
+    Answered {
+        /// The state that answered had applied this far.
+        applied: Index,
+        /// The state machine's answer.
+        answer: Bytes,
+    },
+    /// Nothing has happened and nothing will: the request may be sent again.
+    Rejected(Rejection),
+    /// A write may have happened, or may still happen.
+    Unknown {
+        /// Why it is not known.
+        why: String,
+    },
+}
+
+/// Why nothing has happened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// Another node leads the group.
+    #[error("this node does not lead the group; {}", leader.map_or("no leader is known, try again".into(), |id| format!("ask node {id}")))]
+    NotLeader {
+        /// Which, if this node knows.
+        leader: Option<NodeId>,
+    },
+    /// The group is not on this node.
+    #[error("the group is not on this node; `roadstead group list` shows what is")]
+    NoSuchGroup,
+    /// A queue is full.
+    #[error("busy: {0}; try again")]
+    Busy(&'static str),
+    /// The command is larger than allowed.
+    #[error("the command is larger than limits.max_entry_bytes ({limit})")]
+    TooLarge {
+        /// The most bytes that are allowed.
+        limit: u32,
+    },
+    /// The group has stopped on this node.
+    #[error("the group has stopped on this node: {0}")]
+    GroupFailed(String),
+    /// The node is about to end.
+    #[error("the node is shutting down; ask another one")]
+    ShuttingDown,
+    /// The request makes no sense.
+    #[error("{0}")]
+    Malformed(String),
+    /// The time was over before anything was done.
+    #[error("the deadline has passed; the group may have no leader, or its quorum may be out of reach")]
+    DeadlineExceeded,
+}
+
+impl Response {
+    /// As it travels. `addresses` tells clients where the leader lives.
+    pub(crate) fn as_wire<'a>(&'a self, addresses: &'a BTreeMap<NodeId, String>) -> wire::ClientResponse<'a> {
+        match self {
+            Self::Committed { index, term, answer } => wire::ClientResponse::Committed { index: *index, term: *term, bytes: answer },
+            Self::Answered { applied, answer } => wire::ClientResponse::QueryResult { applied: *applied, bytes: answer },
+            Self::Rejected(rejection) => wire::ClientResponse::Rejected(rejection.as_wire(addresses)),
+            Self::Unknown { why } => wire::ClientResponse::Unknown { why },
+        }
+    }
+
+    /// From a frame; `body` is the frame's, of which the answer becomes a part without a copy.
+    pub(crate) fn from_wire(response: wire::ClientResponse<'_>, body: &Bytes) -> Self {
+        match response {
+            wire::ClientResponse::Committed { index, term, bytes } => Self::Committed { index, term, answer: body.slice_ref(bytes) },
+            wire::ClientResponse::QueryResult { applied, bytes } => Self::Answered { applied, answer: body.slice_ref(bytes) },
+            wire::ClientResponse::Rejected(rejection) => Self::Rejected(Rejection::from_wire(rejection)),
+            wire::ClientResponse::Unknown { why } => Self::Unknown { why: why.into() },
+        }
+    }
+}
+
+impl Rejection {
+    fn as_wire<'a>(&'a self, addresses: &'a BTreeMap<NodeId, String>) -> wire::Rejection<'a> {
+        match self {
+            Self::NotLeader { leader: None } => wire::Rejection::NoLeader,
+            Self::NotLeader { leader: Some(node) } => {
+                let address = addresses.get(node).map_or("", String::as_str);
+                wire::Rejection::NotLeader { leader: Some(wire::LeaderHint { node: *node, address }) }
+            }
+            Self::NoSuchGroup => wire::Rejection::NoSuchGroup,
+            Self::Busy(_) => wire::Rejection::Busy,
+            Self::TooLarge { limit } => wire::Rejection::TooLarge { limit: *limit },
+            Self::GroupFailed(reason) => wire::Rejection::GroupFailed(reason),
+            Self::ShuttingDown => wire::Rejection::ShuttingDown,
+            Self::Malformed(why) => wire::Rejection::Malformed(why),
+            Self::DeadlineExceeded => wire::Rejection::DeadlineExceeded,
+        }
+    }
+
+    fn from_wire(rejection: wire::Rejection<'_>) -> Self {
+        match rejection {
+            wire::Rejection::NotLeader { leader } => Self::NotLeader { leader: leader.map(|hint| hint.node) },
+            wire::Rejection::NoLeader => Self::NotLeader { leader: None },
+            wire::Rejection::NoSuchGroup => Self::NoSuchGroup,
+            wire::Rejection::Busy => Self::Busy("another node has no room"),
+            wire::Rejection::TooLarge { limit } => Self::TooLarge { limit },
+            wire::Rejection::GroupFailed(reason) => Self::GroupFailed(reason.into()),
+            wire::Rejection::ShuttingDown => Self::ShuttingDown,
+            wire::Rejection::Malformed(why) => Self::Malformed(why.into()),
+            wire::Rejection::DeadlineExceeded => Self::DeadlineExceeded,
+        }
+    }
+}
