@@ -18,5 +18,6 @@ extern crate alloc;
 
 pub mod id;
 pub mod raft;
+pub mod wire;
 
 pub use id::{EntryId, GroupId, Incarnation, Index, NodeId, Term};
