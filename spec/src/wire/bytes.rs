@@ -31,19 +31,13 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], Short> {
-        let (taken, rest) = self.rest.split_at_checked(count).ok_or(Short {
-            needed: count,
-            left: self.rest.len(),
-        })?;
+        let (taken, rest) = self.rest.split_at_checked(count).ok_or(Short { needed: count, left: self.rest.len() })?;
         self.rest = rest;
         Ok(taken)
     }
 
     pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Short> {
-        let (taken, rest) = self.rest.split_first_chunk::<N>().ok_or(Short {
-            needed: N,
-            left: self.rest.len(),
-        })?;
+        let (taken, rest) = self.rest.split_first_chunk::<N>().ok_or(Short { needed: N, left: self.rest.len() })?;
         self.rest = rest;
         Ok(*taken)
     }

@@ -9,9 +9,7 @@ use thiserror::Error;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum WireError {
     /// Fewer bytes than the layout needs.
-    #[error(
-        "a {what} needs {needed} more bytes and {left} are left; the sender cut the frame short"
-    )]
+    #[error("a {what} needs {needed} more bytes and {left} are left; the sender cut the frame short")]
     Truncated {
         /// What was being read.
         what: &'static str,
@@ -21,9 +19,7 @@ pub enum WireError {
         left: usize,
     },
     /// More bytes than the header announces.
-    #[error(
-        "{0} bytes follow the frame where one frame was expected; split the stream with `next_frame`"
-    )]
+    #[error("{0} bytes follow the frame where one frame was expected; split the stream with `next_frame`")]
     Trailing(usize),
     /// The first byte of a frame is not one of the negotiated version.
     #[error(
@@ -36,17 +32,13 @@ pub enum WireError {
         version: u8,
     },
     /// A version 1 frame without flag `0x80`.
-    #[error(
-        "a version 1 frame carries flags {flags:#010x} without 0x80; the sender violates the protocol: check its release"
-    )]
+    #[error("a version 1 frame carries flags {flags:#010x} without 0x80; the sender violates the protocol: check its release")]
     FlagMissing {
         /// The flags found.
         flags: u32,
     },
     /// A version 1 frame with a flag that this release does not know.
-    #[error(
-        "a version 1 frame carries the unknown flags {flags:#010x}; upgrade this node to the sender's release"
-    )]
+    #[error("a version 1 frame carries the unknown flags {flags:#010x}; upgrade this node to the sender's release")]
     FlagUnknown {
         /// The flags found.
         flags: u32,
@@ -75,9 +67,7 @@ pub enum WireError {
     #[error("group id {0} is negative; a group id is 0 to 2147483647: check the sender")]
     GroupNegative(i32),
     /// A node id that no node can have.
-    #[error(
-        "{field} is {value}; a node id is 1 to 2147483647, or 0 for a client: check the sender's configuration"
-    )]
+    #[error("{field} is {value}; a node id is 1 to 2147483647, or 0 for a client: check the sender's configuration")]
     NodeId {
         /// `src` or `dst`.
         field: &'static str,
@@ -85,17 +75,13 @@ pub enum WireError {
         value: i32,
     },
     /// The accepted byte is neither 0 nor 1, or set in a request.
-    #[error(
-        "the accepted byte is {0}; it is 0 or 1 in an answer and 0 in a request: check the sender's release"
-    )]
+    #[error("the accepted byte is {0}; it is 0 or 1 in an answer and 0 in a request: check the sender's release")]
     Accepted(u8),
     /// A message type that this release does not know.
     #[error("message type {0} is unknown; upgrade this node to the sender's release")]
     UnknownType(u8),
     /// A type that version 0 does not know, or an answer where a request should be.
-    #[error(
-        "message type {found} cannot stand in a frame with marker {marker:#04x}; the sender violates the protocol: check its release"
-    )]
+    #[error("message type {found} cannot stand in a frame with marker {marker:#04x}; the sender violates the protocol: check its release")]
     TypeOutOfPlace {
         /// The type found.
         found: MessageType,
@@ -103,9 +89,7 @@ pub enum WireError {
         marker: u8,
     },
     /// The body does not fit its type.
-    #[error(
-        "the body of {of} is malformed: {why}; check that both nodes run releases of one wire version"
-    )]
+    #[error("the body of {of} is malformed: {why}; check that both nodes run releases of one wire version")]
     Body {
         /// The message type.
         of: MessageType,
@@ -167,9 +151,7 @@ pub enum BodyError {
         limit: u64,
     },
     /// A frame above the ordinary limit that carries more than one entry.
-    #[error(
-        "{entries} entries share a frame of {size} bytes; above {limit} bytes a frame carries one entry"
-    )]
+    #[error("{entries} entries share a frame of {size} bytes; above {limit} bytes a frame carries one entry")]
     FrameTooLarge {
         /// The body's size.
         size: u64,
@@ -193,10 +175,7 @@ pub enum BodyError {
 
 impl From<Short> for BodyError {
     fn from(short: Short) -> Self {
-        Self::Truncated {
-            needed: short.needed,
-            left: short.left,
-        }
+        Self::Truncated { needed: short.needed, left: short.left }
     }
 }
 
@@ -208,31 +187,15 @@ impl From<postcard::Error> for BodyError {
 
 impl WireError {
     /// Whether a frame's body has exactly the size that its header announces.
-    pub(crate) const fn check_body_size(
-        what: &'static str,
-        body: &[u8],
-        size: u32,
-    ) -> Result<(), Self> {
+    pub(crate) const fn check_body_size(what: &'static str, body: &[u8], size: u32) -> Result<(), Self> {
         let size = size as usize;
         if body.len() < size {
-            return Err(Self::Truncated {
-                what,
-                needed: size - body.len(),
-                left: 0,
-            });
+            return Err(Self::Truncated { what, needed: size - body.len(), left: 0 });
         }
-        if body.len() > size {
-            Err(Self::Trailing(body.len() - size))
-        } else {
-            Ok(())
-        }
+        if body.len() > size { Err(Self::Trailing(body.len() - size)) } else { Ok(()) }
     }
 
     pub(crate) fn truncated(what: &'static str) -> impl Fn(Short) -> Self {
-        move |short| Self::Truncated {
-            what,
-            needed: short.needed,
-            left: short.left,
-        }
+        move |short| Self::Truncated { what, needed: short.needed, left: short.left }
     }
 }

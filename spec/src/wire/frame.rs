@@ -2,8 +2,8 @@
 
 use super::error::WireError;
 use super::header::{
-    ExtendedHeader, Header, LegacyRequest, LegacyResponse, Limits, MARKER_LEGACY_RESPONSE,
-    RPC_REQ_HEADER_EXT_SIZE, RPC_REQ_HEADER_SIZE, RPC_RESP_HEADER_SIZE, Version,
+    ExtendedHeader, Header, LegacyRequest, LegacyResponse, Limits, MARKER_LEGACY_RESPONSE, RPC_REQ_HEADER_EXT_SIZE, RPC_REQ_HEADER_SIZE,
+    RPC_RESP_HEADER_SIZE, Version,
 };
 use core::ops::Range;
 
@@ -32,11 +32,7 @@ impl FrameSpan {
 ///
 /// Marker, type, ids and size are checked as soon as the header is there, so a body that is too large is refused before room is made for it.
 /// Both directions of version 0 are read, by their marker; which of them may come is the session's to say.
-pub fn next_frame(
-    version: Version,
-    buffer: &[u8],
-    limits: &Limits,
-) -> Result<Option<FrameSpan>, WireError> {
+pub fn next_frame(version: Version, buffer: &[u8], limits: &Limits) -> Result<Option<FrameSpan>, WireError> {
     let Some(opening) = peek(version, buffer, limits)? else {
         return Ok(None);
     };
@@ -44,19 +40,13 @@ pub fn next_frame(
         return Ok(None);
     };
     opening.pending.verify(frame)?;
-    Ok(Some(FrameSpan {
-        header: opening.header,
-        body: opening.header_size..opening.len(),
-    }))
+    Ok(Some(FrameSpan { header: opening.header, body: opening.header_size..opening.len() }))
 }
 
 /// How many bytes, from the front of `buffer`, the next frame takes: its header's size while even that is incomplete.
 /// Never more than a header and the largest body of this version: what the caller may reserve.
 pub fn bytes_wanted(version: Version, buffer: &[u8], limits: &Limits) -> Result<usize, WireError> {
-    Ok(
-        peek(version, buffer, limits)?
-            .map_or(header_size(version, buffer), |opening| opening.len()),
-    )
+    Ok(peek(version, buffer, limits)?.map_or(header_size(version, buffer), |opening| opening.len()))
 }
 
 struct Opening {
@@ -124,16 +114,9 @@ fn peek(version: Version, buffer: &[u8], limits: &Limits) -> Result<Option<Openi
     };
     let limit = limits.body_bytes_max(version);
     if pending.body_size() > limit {
-        return Err(WireError::BodyTooLarge {
-            size: pending.body_size().into(),
-            limit: limit.into(),
-        });
+        return Err(WireError::BodyTooLarge { size: pending.body_size().into(), limit: limit.into() });
     }
-    Ok(Some(Opening {
-        header,
-        header_size,
-        pending,
-    }))
+    Ok(Some(Opening { header, header_size, pending }))
 }
 
 /// The first byte alone convicts a frame of another version: no need to wait for a header that may never come.
@@ -142,12 +125,5 @@ fn check_marker(version: Version, found: u8) -> Result<(), WireError> {
         Version::Legacy => found <= MARKER_LEGACY_RESPONSE,
         Version::Extended => found & !1 == super::header::MARKER_EXTENDED_REQUEST,
     };
-    if fits {
-        Ok(())
-    } else {
-        Err(WireError::Marker {
-            found,
-            version: version as u8,
-        })
-    }
+    if fits { Ok(()) } else { Err(WireError::Marker { found, version: version as u8 }) }
 }

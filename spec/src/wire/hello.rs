@@ -34,15 +34,11 @@ pub const HELLO_BYTES_MAX: usize = 1024;
 const CRC_OFFSET: usize = 12;
 
 /// Names a cluster: nodes of different clusters never talk.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ClusterId(pub u128);
 
 /// Names one life of a data folder: minted with it, never copied. A wiped disk under an old node id has another one and is refused.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct StoreId(pub u128);
 
 impl ClusterId {
@@ -165,17 +161,11 @@ impl Hello {
             return Err(HelloError::Magic);
         }
         let mut reader = Reader::new(bytes);
-        let cut = |_: Short| HelloError::Length {
-            length: HELLO_BYTES,
-            got: bytes.len(),
-        };
+        let cut = |_: Short| HelloError::Length { length: HELLO_BYTES, got: bytes.len() };
         reader.take(HELLO_MAGIC.len()).map_err(cut)?;
         let length = usize::from(reader.u16().map_err(cut)?);
         if !(HELLO_BYTES..=HELLO_BYTES_MAX).contains(&length) || length != bytes.len() {
-            return Err(HelloError::Length {
-                length: length.max(HELLO_BYTES),
-                got: bytes.len(),
-            });
+            return Err(HelloError::Length { length: length.max(HELLO_BYTES), got: bytes.len() });
         }
         let kind = reader.u8().map_err(cut)?;
         let code = reader.u8().map_err(cut)?;
@@ -216,8 +206,5 @@ impl Hello {
 }
 
 fn hello_crc(bytes: &[u8]) -> u32 {
-    crc32(&[
-        bytes.get(..CRC_OFFSET).unwrap_or_default(),
-        bytes.get(CRC_OFFSET + 4..).unwrap_or_default(),
-    ])
+    crc32(&[bytes.get(..CRC_OFFSET).unwrap_or_default(), bytes.get(CRC_OFFSET + 4..).unwrap_or_default()])
 }

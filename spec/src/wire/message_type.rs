@@ -144,9 +144,7 @@ impl MessageType {
     pub const fn legacy_answer(self) -> Option<Self> {
         match self {
             Self::ClientRequest => Some(Self::AppendEntriesResponse),
-            request if request.is_legacy() && matches!(request.direction(), Direction::Request) => {
-                Self::from_u8(request.number() + 1)
-            }
+            request if request.is_legacy() && matches!(request.direction(), Direction::Request) => Self::from_u8(request.number() + 1),
             _ => None,
         }
     }

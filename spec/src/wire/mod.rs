@@ -25,13 +25,10 @@ mod sniff;
 pub use error::{BodyError, WireError};
 pub use frame::{FrameSpan, bytes_wanted, next_frame};
 pub use header::{
-    BODY_OVERHEAD_BYTES_MAX, Direction, ExtendedHeader, FLAG_EXTENDED_HEADER, Header,
-    LegacyRequest, LegacyResponse, Limits, MARKER_EXTENDED_REQUEST, MARKER_EXTENDED_RESPONSE,
-    MARKER_LEGACY_REQUEST, MARKER_LEGACY_RESPONSE, RPC_REQ_HEADER_EXT_SIZE, RPC_REQ_HEADER_SIZE,
-    RPC_RESP_HEADER_EXT_SIZE, RPC_RESP_HEADER_SIZE, Version,
+    BODY_OVERHEAD_BYTES_MAX, Direction, ExtendedHeader, FLAG_EXTENDED_HEADER, Header, LegacyRequest, LegacyResponse, Limits,
+    MARKER_EXTENDED_REQUEST, MARKER_EXTENDED_RESPONSE, MARKER_LEGACY_REQUEST, MARKER_LEGACY_RESPONSE, RPC_REQ_HEADER_EXT_SIZE,
+    RPC_REQ_HEADER_SIZE, RPC_RESP_HEADER_EXT_SIZE, RPC_RESP_HEADER_SIZE, Version,
 };
-pub use hello::{
-    ClusterId, HELLO_BYTES, HELLO_BYTES_MAX, HELLO_MAGIC, Hello, HelloError, HelloKind, StoreId,
-};
+pub use hello::{ClusterId, HELLO_BYTES, HELLO_BYTES_MAX, HELLO_MAGIC, Hello, HelloError, HelloKind, StoreId};
 pub use message_type::{LEGACY_TYPE_MAX, MessageType};
 pub use sniff::{MARKER_PORT_SHARING_DRAFT, TLS_HANDSHAKE, Traffic, sniff};

@@ -16,8 +16,7 @@
 //! ```
 
 use super::{
-    Direction, FLAG_EXTENDED_HEADER, MARKER_EXTENDED_REQUEST, MARKER_EXTENDED_RESPONSE,
-    RPC_REQ_HEADER_EXT_SIZE, Version, write_frame,
+    Direction, FLAG_EXTENDED_HEADER, MARKER_EXTENDED_REQUEST, MARKER_EXTENDED_RESPONSE, RPC_REQ_HEADER_EXT_SIZE, Version, write_frame,
 };
 use crate::wire::bytes::{Reader, crc32, patch};
 use crate::wire::error::WireError;
@@ -58,11 +57,7 @@ pub(crate) struct Pending {
 
 impl ExtendedHeader {
     /// Appends a whole frame: this header, then what `body` appends. A body above 4 GiB is refused, and whatever fails, `out` is as it was.
-    pub fn encode<E: From<WireError>>(
-        &self,
-        out: &mut Vec<u8>,
-        body: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
-    ) -> Result<(), E> {
+    pub fn encode<E: From<WireError>>(&self, out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
         write_frame(out, &self.head(), u32::MAX, body, |frame, size| {
             patch(frame, SIZE_OFFSET, &size.to_le_bytes());
             let crc = frame_crc(frame);
@@ -88,19 +83,13 @@ impl ExtendedHeader {
             MARKER_EXTENDED_REQUEST => Direction::Request,
             MARKER_EXTENDED_RESPONSE => Direction::Response,
             found => {
-                return Err(WireError::Marker {
-                    found,
-                    version: Version::Extended as u8,
-                });
+                return Err(WireError::Marker { found, version: Version::Extended as u8 });
             }
         };
         let number = reader.u8().map_err(&short)?;
         let message_type = MessageType::from_u8(number).ok_or(WireError::UnknownType(number))?;
         if message_type.direction() != direction {
-            return Err(WireError::TypeOutOfPlace {
-                found: message_type,
-                marker,
-            });
+            return Err(WireError::TypeOutOfPlace { found: message_type, marker });
         }
         let src = node("src", reader.i32().map_err(&short)?)?;
         let dst = node("dst", reader.i32().map_err(&short)?)?;
@@ -116,18 +105,7 @@ impl ExtendedHeader {
         check_flags(reader.u32().map_err(&short)?)?;
         let group = reader.i32().map_err(&short)?;
         let group = GroupId::new(group).ok_or(WireError::GroupNegative(group))?;
-        Ok((
-            Self {
-                message_type,
-                src,
-                dst,
-                term,
-                index,
-                accepted,
-                group,
-            },
-            Pending { body_size, crc },
-        ))
+        Ok((Self { message_type, src, dst, term, index, accepted, group }, Pending { body_size, crc }))
     }
 
     fn head(&self) -> [u8; RPC_REQ_HEADER_EXT_SIZE] {
@@ -137,16 +115,8 @@ impl ExtendedHeader {
         };
         let mut head = [0; RPC_REQ_HEADER_EXT_SIZE];
         patch(&mut head, 0, &[marker, self.message_type.number()]);
-        patch(
-            &mut head,
-            2,
-            &self.src.map_or(0, |node| node.0).to_le_bytes(),
-        );
-        patch(
-            &mut head,
-            6,
-            &self.dst.map_or(0, |node| node.0).to_le_bytes(),
-        );
+        patch(&mut head, 2, &self.src.map_or(0, |node| node.0).to_le_bytes());
+        patch(&mut head, 6, &self.dst.map_or(0, |node| node.0).to_le_bytes());
         patch(&mut head, 10, &self.term.to_le_bytes());
         patch(&mut head, 18, &self.index.to_le_bytes());
         patch(&mut head, 26, &[self.accepted.into()]);
@@ -160,14 +130,7 @@ impl Pending {
     /// Checks the whole frame against its checksum.
     pub(crate) fn verify(&self, frame: &[u8]) -> Result<(), WireError> {
         let computed = frame_crc(frame);
-        if computed == self.crc {
-            Ok(())
-        } else {
-            Err(WireError::Crc {
-                stored: self.crc,
-                computed,
-            })
-        }
+        if computed == self.crc { Ok(()) } else { Err(WireError::Crc { stored: self.crc, computed }) }
     }
 }
 

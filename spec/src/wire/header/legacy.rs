@@ -2,10 +2,7 @@
 //!
 //! The CRC of a request covers bytes 0..46, and with flag `0x8` the body behind them; an answer's covers bytes 0..31. Flags are never covered.
 
-use super::{
-    Direction, MARKER_LEGACY_REQUEST, MARKER_LEGACY_RESPONSE, RPC_REQ_HEADER_SIZE,
-    RPC_RESP_HEADER_SIZE, Version, write_frame,
-};
+use super::{Direction, MARKER_LEGACY_REQUEST, MARKER_LEGACY_RESPONSE, RPC_REQ_HEADER_SIZE, RPC_RESP_HEADER_SIZE, Version, write_frame};
 use crate::wire::bytes::{Reader, crc32, patch};
 use crate::wire::error::WireError;
 use crate::wire::legacy::flags;
@@ -74,19 +71,11 @@ enum Covers {
 
 impl LegacyRequest {
     /// Appends a whole frame: this header, then what `body` appends. Whatever fails, `out` is as it was.
-    pub fn encode<E: From<WireError>>(
-        &self,
-        out: &mut Vec<u8>,
-        body: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
-    ) -> Result<(), E> {
+    pub fn encode<E: From<WireError>>(&self, out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
         let whole = self.flags & flags::CRC_ON_ENTIRE_MESSAGE != 0;
         write_frame(out, &self.head(), i32::MAX as u32, body, |frame, size| {
             patch(frame, REQUEST_SIZE_OFFSET, &size.to_le_bytes());
-            let crc = if whole {
-                entire_crc(frame)
-            } else {
-                crc32(&[&frame[..REQUEST_CRC_OFFSET]])
-            };
+            let crc = if whole { entire_crc(frame) } else { crc32(&[&frame[..REQUEST_CRC_OFFSET]]) };
             patch(frame, REQUEST_CRC_OFFSET, &crc.to_le_bytes());
         })
     }
@@ -112,39 +101,15 @@ impl LegacyRequest {
         let body_size = body_size(reader.i32().map_err(&short)?)?;
         let crc = reader.u32().map_err(&short)?;
         let flags = reader.u32().map_err(&short)?;
-        let covers = if flags & flags::CRC_ON_ENTIRE_MESSAGE != 0 {
-            Covers::HeadAndBody
-        } else {
-            Covers::Head
-        };
-        let pending = Pending {
-            body_size,
-            crc,
-            covers,
-        };
+        let covers = if flags & flags::CRC_ON_ENTIRE_MESSAGE != 0 { Covers::HeadAndBody } else { Covers::Head };
+        let pending = Pending { body_size, crc, covers };
         pending.verify_head(bytes, REQUEST_CRC_OFFSET)?;
-        Ok((
-            Self {
-                message_type,
-                src,
-                dst,
-                term,
-                last_log_term,
-                last_log_index,
-                commit_index,
-                flags,
-            },
-            pending,
-        ))
+        Ok((Self { message_type, src, dst, term, last_log_term, last_log_index, commit_index, flags }, pending))
     }
 
     fn head(&self) -> [u8; RPC_REQ_HEADER_SIZE] {
         let mut head = [0; RPC_REQ_HEADER_SIZE];
-        patch(
-            &mut head,
-            0,
-            &[MARKER_LEGACY_REQUEST, self.message_type.number()],
-        );
+        patch(&mut head, 0, &[MARKER_LEGACY_REQUEST, self.message_type.number()]);
         patch(&mut head, 2, &self.src.to_le_bytes());
         patch(&mut head, 6, &self.dst.to_le_bytes());
         patch(&mut head, 10, &self.term.to_le_bytes());
@@ -158,11 +123,7 @@ impl LegacyRequest {
 
 impl LegacyResponse {
     /// Appends a whole frame: this header, then what `body` appends. Whatever fails, `out` is as it was.
-    pub fn encode<E: From<WireError>>(
-        &self,
-        out: &mut Vec<u8>,
-        body: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
-    ) -> Result<(), E> {
+    pub fn encode<E: From<WireError>>(&self, out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
         write_frame(out, &self.head(), i32::MAX as u32, body, |frame, size| {
             patch(frame, RESPONSE_SIZE_OFFSET, &size.to_le_bytes());
             let crc = crc32(&[&frame[..RESPONSE_CRC_OFFSET]]);
@@ -194,33 +155,14 @@ impl LegacyResponse {
         let body_size = body_size(reader.i32().map_err(&short)?)?;
         let crc = reader.u32().map_err(&short)?;
         let flags = reader.u32().map_err(&short)?;
-        let pending = Pending {
-            body_size,
-            crc,
-            covers: Covers::Head,
-        };
+        let pending = Pending { body_size, crc, covers: Covers::Head };
         pending.verify_head(bytes, RESPONSE_CRC_OFFSET)?;
-        Ok((
-            Self {
-                message_type,
-                src,
-                dst,
-                term,
-                next_index,
-                accepted,
-                flags,
-            },
-            pending,
-        ))
+        Ok((Self { message_type, src, dst, term, next_index, accepted, flags }, pending))
     }
 
     fn head(&self) -> [u8; RPC_RESP_HEADER_SIZE] {
         let mut head = [0; RPC_RESP_HEADER_SIZE];
-        patch(
-            &mut head,
-            0,
-            &[MARKER_LEGACY_RESPONSE, self.message_type.number()],
-        );
+        patch(&mut head, 0, &[MARKER_LEGACY_RESPONSE, self.message_type.number()]);
         patch(&mut head, 2, &self.src.to_le_bytes());
         patch(&mut head, 6, &self.dst.to_le_bytes());
         patch(&mut head, 10, &self.term.to_le_bytes());
@@ -248,14 +190,7 @@ impl Pending {
     }
 
     fn compare(&self, computed: u32) -> Result<(), WireError> {
-        if computed == self.crc {
-            Ok(())
-        } else {
-            Err(WireError::Crc {
-                stored: self.crc,
-                computed,
-            })
-        }
+        if computed == self.crc { Ok(()) } else { Err(WireError::Crc { stored: self.crc, computed }) }
     }
 }
 
@@ -265,39 +200,22 @@ fn entire_crc(frame: &[u8]) -> u32 {
     crc32(&[head, frame.get(RPC_REQ_HEADER_SIZE..).unwrap_or_default()])
 }
 
-fn opening(
-    reader: &mut Reader<'_>,
-    marker: u8,
-    short: &impl Fn(crate::wire::bytes::Short) -> WireError,
-) -> Result<MessageType, WireError> {
+fn opening(reader: &mut Reader<'_>, marker: u8, short: &impl Fn(crate::wire::bytes::Short) -> WireError) -> Result<MessageType, WireError> {
     let found = reader.u8().map_err(short)?;
     if found != marker {
-        return Err(WireError::Marker {
-            found,
-            version: Version::Legacy as u8,
-        });
+        return Err(WireError::Marker { found, version: Version::Legacy as u8 });
     }
     let number = reader.u8().map_err(short)?;
     let message_type = MessageType::from_u8(number).ok_or(WireError::UnknownType(number))?;
-    let direction = if marker == MARKER_LEGACY_REQUEST {
-        Direction::Request
-    } else {
-        Direction::Response
-    };
+    let direction = if marker == MARKER_LEGACY_REQUEST { Direction::Request } else { Direction::Response };
     if !message_type.is_legacy() || message_type.direction() != direction {
-        return Err(WireError::TypeOutOfPlace {
-            found: message_type,
-            marker,
-        });
+        return Err(WireError::TypeOutOfPlace { found: message_type, marker });
     }
     Ok(message_type)
 }
 
 fn body_size(size: i32) -> Result<u32, WireError> {
-    u32::try_from(size).map_err(|_| WireError::BodyTooLarge {
-        size: u64::from(size as u32),
-        limit: i32::MAX as u64,
-    })
+    u32::try_from(size).map_err(|_| WireError::BodyTooLarge { size: u64::from(size as u32), limit: i32::MAX as u64 })
 }
 
 fn whole_body(frame: &[u8], header: usize, pending: Pending) -> Result<&[u8], WireError> {

@@ -70,11 +70,7 @@ pub const BODY_OVERHEAD_BYTES_MAX: u32 = 1024;
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            frame_bytes_max: 256 << 10,
-            entry_bytes_max: 8 << 20,
-            legacy_bytes_max: 64 << 20,
-        }
+        Self { frame_bytes_max: 256 << 10, entry_bytes_max: 8 << 20, legacy_bytes_max: 64 << 20 }
     }
 }
 
@@ -83,9 +79,7 @@ impl Limits {
     pub fn body_bytes_max(&self, version: Version) -> u32 {
         match version {
             Version::Legacy => self.legacy_bytes_max.min(i32::MAX as u32),
-            Version::Extended => self
-                .frame_bytes_max
-                .max(self.entry_bytes_max.saturating_add(BODY_OVERHEAD_BYTES_MAX)),
+            Version::Extended => self.frame_bytes_max.max(self.entry_bytes_max.saturating_add(BODY_OVERHEAD_BYTES_MAX)),
         }
     }
 }
@@ -119,11 +113,7 @@ fn write_frame<E: From<WireError>>(
     let size = out.len() - start - head.len();
     if size as u64 > u64::from(body_bytes_max) {
         out.truncate(start);
-        return Err(WireError::BodyTooLarge {
-            size: size as u64,
-            limit: body_bytes_max.into(),
-        }
-        .into());
+        return Err(WireError::BodyTooLarge { size: size as u64, limit: body_bytes_max.into() }.into());
     }
     seal(&mut out[start..], size as u32);
     Ok(())

@@ -52,75 +52,37 @@ impl<'a> RequestBody<'a> {
     /// Appends the body; the header's flags say what it carries.
     pub fn encode(&self, flags: u32, out: &mut Vec<u8>) -> Result<(), LegacyError> {
         put_meta(flags, self.meta, out)?;
-        self.entries
-            .iter()
-            .try_for_each(|entry| entry.encode(flags, out))
+        self.entries.iter().try_for_each(|entry| entry.encode(flags, out))
     }
 }
 
 impl<'a> Entry<'a> {
     /// An entry without timestamp and CRC.
     pub const fn plain(term: u64, value_type: ValueType, value: &'a [u8]) -> Self {
-        Self {
-            term,
-            value_type: value_type.number(),
-            timestamp: None,
-            crc: None,
-            value,
-        }
+        Self { term, value_type: value_type.number(), timestamp: None, crc: None, value }
     }
 
     fn decode(flags: u32, reader: &mut Reader<'a>) -> Result<Self, LegacyError> {
         let term = reader.u64()?;
         let value_type = reader.u8()?;
-        let timestamp = if flags & flags::INCLUDE_LOG_TIMESTAMP != 0 {
-            Some(reader.u64()?)
-        } else {
-            None
-        };
-        let crc = if flags & flags::CRC_ON_PAYLOAD != 0 {
-            Some(PayloadCrc::decode(reader)?)
-        } else {
-            None
-        };
+        let timestamp = if flags & flags::INCLUDE_LOG_TIMESTAMP != 0 { Some(reader.u64()?) } else { None };
+        let crc = if flags & flags::CRC_ON_PAYLOAD != 0 { Some(PayloadCrc::decode(reader)?) } else { None };
         let size = reader.i32()?;
-        let value =
-            reader.take(usize::try_from(size).map_err(|_| LegacyError::Length(size.into()))?)?;
-        if let Some(PayloadCrc {
-            has: true,
-            crc: stored,
-        }) = crc
-        {
+        let value = reader.take(usize::try_from(size).map_err(|_| LegacyError::Length(size.into()))?)?;
+        if let Some(PayloadCrc { has: true, crc: stored }) = crc {
             let computed = crc32(&[value]);
             if stored != computed {
                 return Err(LegacyError::PayloadCrc { stored, computed });
             }
         }
-        Ok(Self {
-            term,
-            value_type,
-            timestamp,
-            crc,
-            value,
-        })
+        Ok(Self { term, value_type, timestamp, crc, value })
     }
 
     /// Appends the entry; timestamp and CRC must be there exactly when the flags say so.
     pub fn encode(&self, flags: u32, out: &mut Vec<u8>) -> Result<(), LegacyError> {
-        let size = i32::try_from(self.value.len())
-            .map_err(|_| LegacyError::Length(self.value.len() as i64))?;
-        agree(
-            flags,
-            flags::INCLUDE_LOG_TIMESTAMP,
-            self.timestamp.is_some(),
-            "an entry's timestamp",
-        )?;
-        agree(
-            flags,
-            flags::CRC_ON_PAYLOAD,
-            self.crc.is_some(),
-            "an entry's checksum",
-        )?;
+        let size = i32::try_from(self.value.len()).map_err(|_| LegacyError::Length(self.value.len() as i64))?;
+        agree(flags, flags::INCLUDE_LOG_TIMESTAMP, self.timestamp.is_some(), "an entry's timestamp")?;
+        agree(flags, flags::CRC_ON_PAYLOAD, self.crc.is_some(), "an entry's checksum")?;
         out.extend_from_slice(&self.term.to_le_bytes());
         out.push(self.value_type);
         if let Some(timestamp) = self.timestamp {
@@ -139,10 +101,7 @@ impl<'a> Entry<'a> {
 impl PayloadCrc {
     /// The CRC of these bytes.
     pub fn of(value: &[u8]) -> Self {
-        Self {
-            has: true,
-            crc: crc32(&[value]),
-        }
+        Self { has: true, crc: crc32(&[value]) }
     }
 
     fn decode(reader: &mut Reader<'_>) -> Result<Self, LegacyError> {
@@ -150,16 +109,10 @@ impl PayloadCrc {
             0 => false,
             1 => true,
             other => {
-                return Err(LegacyError::Meaningless {
-                    field: "has_crc",
-                    value: other.into(),
-                });
+                return Err(LegacyError::Meaningless { field: "has_crc", value: other.into() });
             }
         };
-        Ok(Self {
-            has,
-            crc: reader.u32()?,
-        })
+        Ok(Self { has, crc: reader.u32()? })
     }
 }
 
@@ -220,51 +173,18 @@ impl<'a> ResponseBody<'a> {
     pub fn decode(flags: u32, body: &'a [u8]) -> Result<Self, LegacyError> {
         let mut reader = Reader::new(body);
         let meta = take_meta(flags, &mut reader)?;
-        let hint = if flags & flags::INCLUDE_HINT != 0 {
-            Some(SizeHint::decode(&mut reader)?)
-        } else {
-            None
-        };
-        let code_bytes = if flags & flags::INCLUDE_RESULT_CODE != 0 {
-            4
-        } else {
-            0
-        };
-        let context = reader
-            .left()
-            .checked_sub(code_bytes)
-            .ok_or(LegacyError::Truncated {
-                needed: code_bytes,
-                left: reader.left(),
-            })?;
+        let hint = if flags & flags::INCLUDE_HINT != 0 { Some(SizeHint::decode(&mut reader)?) } else { None };
+        let code_bytes = if flags & flags::INCLUDE_RESULT_CODE != 0 { 4 } else { 0 };
+        let context = reader.left().checked_sub(code_bytes).ok_or(LegacyError::Truncated { needed: code_bytes, left: reader.left() })?;
         let context = reader.take(context)?;
-        let result_code = if code_bytes > 0 {
-            Some(ResultCode(reader.i32()?))
-        } else {
-            None
-        };
-        Ok(Self {
-            meta,
-            hint,
-            context,
-            result_code,
-        })
+        let result_code = if code_bytes > 0 { Some(ResultCode(reader.i32()?)) } else { None };
+        Ok(Self { meta, hint, context, result_code })
     }
 
     /// Appends the body; the header's flags say what it carries.
     pub fn encode(&self, flags: u32, out: &mut Vec<u8>) -> Result<(), LegacyError> {
-        agree(
-            flags,
-            flags::INCLUDE_HINT,
-            self.hint.is_some(),
-            "a size hint",
-        )?;
-        agree(
-            flags,
-            flags::INCLUDE_RESULT_CODE,
-            self.result_code.is_some(),
-            "a result code",
-        )?;
+        agree(flags, flags::INCLUDE_HINT, self.hint.is_some(), "a size hint")?;
+        agree(flags, flags::INCLUDE_RESULT_CODE, self.result_code.is_some(), "a result code")?;
         put_meta(flags, self.meta, out)?;
         if let Some(hint) = self.hint {
             hint.encode(out);
@@ -284,10 +204,7 @@ impl SizeHint {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, LegacyError> {
         let (version, length) = (reader.u16()?, reader.u16()?);
         if (version, length) != (Self::VERSION, Self::LENGTH) {
-            return Err(LegacyError::Meaningless {
-                field: "the size hint's version",
-                value: version.into(),
-            });
+            return Err(LegacyError::Meaningless { field: "the size hint's version", value: version.into() });
         }
         Ok(Self(reader.i64()?))
     }
@@ -329,19 +246,12 @@ pub enum Context<'a> {
 
 impl<'a> Context<'a> {
     /// Tells what the context of an answer means.
-    pub fn decode(
-        message_type: crate::wire::MessageType,
-        body: &ResponseBody<'a>,
-    ) -> Result<Self, LegacyError> {
+    pub fn decode(message_type: crate::wire::MessageType, body: &ResponseBody<'a>) -> Result<Self, LegacyError> {
         use crate::wire::MessageType;
         match message_type {
-            MessageType::AppendEntriesResponse if body.result_code.is_some() => {
-                Ok(Self::CommitResult(body.context))
-            }
+            MessageType::AppendEntriesResponse if body.result_code.is_some() => Ok(Self::CommitResult(body.context)),
             _ if body.context.is_empty() => Ok(Self::None),
-            MessageType::AppendEntriesResponse => {
-                Appendix::decode(body.context).map(Self::Appendix)
-            }
+            MessageType::AppendEntriesResponse => Appendix::decode(body.context).map(Self::Appendix),
             MessageType::InstallSnapshotResponse => match body.context {
                 [0] => Ok(Self::SnapshotFinished),
                 other => Err(LegacyError::Length(other.len() as i64)),
@@ -368,10 +278,7 @@ impl Appendix {
         let mut reader = Reader::new(bytes);
         let version = reader.u8()?;
         if version != Self::VERSION {
-            return Err(LegacyError::Meaningless {
-                field: "the appendix's version",
-                value: version.into(),
-            });
+            return Err(LegacyError::Meaningless { field: "the appendix's version", value: version.into() });
         }
         let appendix = match reader.u8()? {
             0 => Self::None,
@@ -379,17 +286,10 @@ impl Appendix {
             2 => Self::ReceivingSnapshot,
             3 => Self::StateMachineCommitted(reader.u64()?),
             other => {
-                return Err(LegacyError::Meaningless {
-                    field: "the appendix's order",
-                    value: other.into(),
-                });
+                return Err(LegacyError::Meaningless { field: "the appendix's order", value: other.into() });
             }
         };
-        if reader.left() > 0 {
-            Err(LegacyError::Trailing(reader.left()))
-        } else {
-            Ok(appendix)
-        }
+        if reader.left() > 0 { Err(LegacyError::Trailing(reader.left())) } else { Ok(appendix) }
     }
 
     fn encode(self, out: &mut Vec<u8>) {
@@ -423,9 +323,5 @@ fn put_meta(flags: u32, meta: Option<&[u8]>, out: &mut Vec<u8>) -> Result<(), Le
 }
 
 fn agree(flags: u32, flag: u32, is_there: bool, what: &'static str) -> Result<(), LegacyError> {
-    if (flags & flag != 0) == is_there {
-        Ok(())
-    } else {
-        Err(LegacyError::FlagDisagrees(what))
-    }
+    if (flags & flag != 0) == is_there { Ok(()) } else { Err(LegacyError::FlagDisagrees(what)) }
 }

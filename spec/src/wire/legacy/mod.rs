@@ -4,9 +4,7 @@ mod body;
 mod object;
 mod value;
 
-pub use body::{
-    Appendix, Context, Entry, PayloadCrc, RequestBody, ResponseBody, ResultCode, SizeHint,
-};
+pub use body::{Appendix, Context, Entry, PayloadCrc, RequestBody, ResponseBody, ResultCode, SizeHint};
 pub use object::{ClusterConfig, NulFree, Server, Snapshot, SnapshotSync, server_type};
 pub use value::{Notification, PriorityChange, Value, ValueType};
 
@@ -54,9 +52,7 @@ pub enum LegacyError {
     #[error("a text is not ended by a NUL; the peer's bytes are damaged")]
     NoNul,
     /// A payload that does not fit its CRC.
-    #[error(
-        "an entry's checksum is {stored:08x}, its bytes say {computed:08x}; the payload was damaged on its way"
-    )]
+    #[error("an entry's checksum is {stored:08x}, its bytes say {computed:08x}; the payload was damaged on its way")]
     PayloadCrc {
         /// As in the entry.
         stored: u32,
@@ -64,9 +60,7 @@ pub enum LegacyError {
         computed: u32,
     },
     /// A byte or number without meaning.
-    #[error(
-        "{field} is {value}, which has no meaning in version 0; the peer's release is newer than this node knows"
-    )]
+    #[error("{field} is {value}, which has no meaning in version 0; the peer's release is newer than this node knows")]
     Meaningless {
         /// Which field.
         field: &'static str,
@@ -83,9 +77,6 @@ pub enum LegacyError {
 
 impl From<Short> for LegacyError {
     fn from(short: Short) -> Self {
-        Self::Truncated {
-            needed: short.needed,
-            left: short.left,
-        }
+        Self::Truncated { needed: short.needed, left: short.left }
     }
 }

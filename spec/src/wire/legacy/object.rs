@@ -11,11 +11,7 @@ pub struct NulFree<'a>(&'a [u8]);
 impl<'a> NulFree<'a> {
     /// The text, or `None` if a NUL stands in it.
     pub fn new(text: &'a [u8]) -> Option<Self> {
-        if text.contains(&0) {
-            None
-        } else {
-            Some(Self(text))
-        }
+        if text.contains(&0) { None } else { Some(Self(text)) }
     }
 
     /// The bytes, without the NUL.
@@ -24,11 +20,7 @@ impl<'a> NulFree<'a> {
     }
 
     fn decode(reader: &mut Reader<'a>) -> Result<Self, LegacyError> {
-        let end = reader
-            .rest()
-            .iter()
-            .position(|&byte| byte == 0)
-            .ok_or(LegacyError::NoNul)?;
+        let end = reader.rest().iter().position(|&byte| byte == 0).ok_or(LegacyError::NoNul)?;
         let text = reader.take(end)?;
         reader.u8()?;
         Ok(Self(text))
@@ -114,20 +106,9 @@ impl<'a> ClusterConfig<'a> {
         let user_context = reader.take(user_context as usize)?;
         let count = reader.i32()?;
         let servers_max = reader.left() / Server::BYTES_MIN;
-        let count = usize::try_from(count)
-            .ok()
-            .filter(|&count| count <= servers_max)
-            .ok_or(LegacyError::Length(count.into()))?;
-        let servers = (0..count)
-            .map(|_| Server::decode(reader))
-            .collect::<Result<_, _>>()?;
-        Ok(Self {
-            log_index,
-            prev_log_index,
-            async_replication,
-            user_context,
-            servers,
-        })
+        let count = usize::try_from(count).ok().filter(|&count| count <= servers_max).ok_or(LegacyError::Length(count.into()))?;
+        let servers = (0..count).map(|_| Server::decode(reader)).collect::<Result<_, _>>()?;
+        Ok(Self { log_index, prev_log_index, async_replication, user_context, servers })
     }
 
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
@@ -180,22 +161,11 @@ impl<'a> SnapshotSync<'a> {
         let object_id = reader.u64()?;
         let done = reader.u8()?;
         let data = reader.take(reader.left())?;
-        Ok(Self {
-            snapshot,
-            object_id,
-            done,
-            data,
-        })
+        Ok(Self { snapshot, object_id, done, data })
     }
 
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        let Snapshot {
-            snapshot_type,
-            last_log_index,
-            last_log_term,
-            size,
-            config,
-        } = &self.snapshot;
+        let Snapshot { snapshot_type, last_log_index, last_log_term, size, config } = &self.snapshot;
         out.push(*snapshot_type);
         out.extend_from_slice(&last_log_index.to_le_bytes());
         out.extend_from_slice(&last_log_term.to_le_bytes());

@@ -103,11 +103,7 @@ pub enum Notification<'a> {
 
 impl<'a> Value<'a> {
     /// Reads a value; `message_type` tells custom values apart.
-    pub fn decode(
-        message_type: MessageType,
-        value_type: u8,
-        value: &'a [u8],
-    ) -> Result<Self, LegacyError> {
+    pub fn decode(message_type: MessageType, value_type: u8, value: &'a [u8]) -> Result<Self, LegacyError> {
         let mut reader = Reader::new(value);
         let decoded = match (ValueType::from_u8(value_type), message_type) {
             (Some(ValueType::App), _) => return Ok(Self::App(value)),
@@ -115,28 +111,15 @@ impl<'a> Value<'a> {
             (Some(ValueType::Config), _) => Self::Config(ClusterConfig::decode(&mut reader)?),
             (Some(ValueType::Server), MessageType::RemoveServer) => Self::ServerId(reader.i32()?),
             (Some(ValueType::Server), _) => Self::Server(Server::decode(&mut reader)?),
-            (Some(ValueType::SnapshotSync), _) => {
-                Self::SnapshotSync(SnapshotSync::decode(&mut reader)?)
-            }
-            (Some(ValueType::Custom), MessageType::RequestVote) => Self::ForceVote {
-                version: reader.u8()?,
-            },
+            (Some(ValueType::SnapshotSync), _) => Self::SnapshotSync(SnapshotSync::decode(&mut reader)?),
+            (Some(ValueType::Custom), MessageType::RequestVote) => Self::ForceVote { version: reader.u8()? },
             (Some(ValueType::Custom), MessageType::PriorityChange) => {
-                Self::PriorityChange(PriorityChange {
-                    server: reader.i32()?,
-                    priority: reader.i32()?,
-                })
+                Self::PriorityChange(PriorityChange { server: reader.i32()?, priority: reader.i32()? })
             }
-            (Some(ValueType::Custom), MessageType::CustomNotification) => {
-                Self::Notification(Notification::decode(&mut reader)?)
-            }
+            (Some(ValueType::Custom), MessageType::CustomNotification) => Self::Notification(Notification::decode(&mut reader)?),
             (Some(ValueType::Custom) | None, _) => return Ok(Self::Opaque(value_type, value)),
         };
-        if reader.left() > 0 {
-            Err(LegacyError::Trailing(reader.left()))
-        } else {
-            Ok(decoded)
-        }
+        if reader.left() > 0 { Err(LegacyError::Trailing(reader.left())) } else { Ok(decoded) }
     }
 
     /// The value type that stands before the bytes.
@@ -147,9 +130,7 @@ impl<'a> Value<'a> {
             Self::Server(_) | Self::ServerId(_) => ValueType::Server.number(),
             Self::LogPack(_) => ValueType::LogPack.number(),
             Self::SnapshotSync(_) => ValueType::SnapshotSync.number(),
-            Self::ForceVote { .. } | Self::PriorityChange(_) | Self::Notification(_) => {
-                ValueType::Custom.number()
-            }
+            Self::ForceVote { .. } | Self::PriorityChange(_) | Self::Notification(_) => ValueType::Custom.number(),
             Self::Opaque(number, _) => *number,
         }
     }
@@ -157,9 +138,7 @@ impl<'a> Value<'a> {
     /// Appends the bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {
-            Self::App(bytes) | Self::LogPack(bytes) | Self::Opaque(_, bytes) => {
-                out.extend_from_slice(bytes)
-            }
+            Self::App(bytes) | Self::LogPack(bytes) | Self::Opaque(_, bytes) => out.extend_from_slice(bytes),
             Self::Config(config) => config.encode(out),
             Self::Server(server) => server.encode(out),
             Self::ServerId(id) => out.extend_from_slice(&id.to_le_bytes()),
@@ -180,10 +159,7 @@ impl<'a> Notification<'a> {
     fn decode(reader: &mut Reader<'a>) -> Result<Self, LegacyError> {
         let version = reader.u8()?;
         if version != Self::VERSION {
-            return Err(LegacyError::Meaningless {
-                field: "the notification's version",
-                value: version.into(),
-            });
+            return Err(LegacyError::Meaningless { field: "the notification's version", value: version.into() });
         }
         let kind = reader.u8()?;
         let size = reader.u32()?;
@@ -196,10 +172,7 @@ impl<'a> Notification<'a> {
                 match (version, context.left()) {
                     (Self::VERSION, 0) => Ok(Self::OutOfLogRange { leader_first_index }),
                     (Self::VERSION, left) => Err(LegacyError::Trailing(left)),
-                    (other, _) => Err(LegacyError::Meaningless {
-                        field: "the warning's version",
-                        value: other.into(),
-                    }),
+                    (other, _) => Err(LegacyError::Meaningless { field: "the warning's version", value: other.into() }),
                 }
             }
             (2, []) => Ok(Self::LeadershipTakeover),

@@ -1,14 +1,9 @@
 //! The end that listens.
 
-use super::{
-    Identity, Link, Local, NEGOTIATION_BODY_BYTES_MAX, Policy, Refusal, RefusalCode, VERSION,
-    check_store, negotiation_limits,
-};
+use super::{Identity, Link, Local, NEGOTIATION_BODY_BYTES_MAX, Policy, Refusal, RefusalCode, VERSION, check_store, negotiation_limits};
 use crate::NodeId;
 use crate::wire::frame::next_frame;
-use crate::wire::header::{
-    FLAG_EXTENDED_HEADER, LegacyRequest, LegacyResponse, RPC_REQ_HEADER_SIZE, Version,
-};
+use crate::wire::header::{FLAG_EXTENDED_HEADER, LegacyRequest, LegacyResponse, RPC_REQ_HEADER_SIZE, Version};
 use crate::wire::hello::{ClusterId, Hello, HelloError, HelloKind, StoreId};
 use crate::wire::legacy::{RequestBody, ValueType, flags};
 use crate::wire::message_type::MessageType;
@@ -31,11 +26,7 @@ enum Opening {
     /// An ordinary version 0 request: the session's, from its first byte.
     Ordinary,
     /// An offer, whole or damaged, in a frame of `size` bytes.
-    Offer {
-        header: LegacyRequest,
-        hello: Result<Hello, Refusal>,
-        size: usize,
-    },
+    Offer { header: LegacyRequest, hello: Result<Hello, Refusal>, size: usize },
 }
 
 impl Acceptor {
@@ -49,23 +40,14 @@ impl Acceptor {
     ///
     /// `remembered` gives the data folder that a node had before. Call again with more bytes while the machine is [`Self::Listening`]. Once it
     /// is [`Self::Done`], the bytes behind what is consumed are frames of the link's version.
-    pub fn receive(
-        &mut self,
-        buffer: &[u8],
-        remembered: impl FnOnce(NodeId) -> Option<StoreId>,
-        out: &mut Vec<u8>,
-    ) -> usize {
+    pub fn receive(&mut self, buffer: &[u8], remembered: impl FnOnce(NodeId) -> Option<StoreId>, out: &mut Vec<u8>) -> usize {
         let Self::Listening { local } = self else {
             return 0;
         };
         let (outcome, consumed) = match open(buffer) {
             Ok(None) => return 0,
             Ok(Some(Opening::Ordinary)) => (on_ordinary(local.policy), 0),
-            Ok(Some(Opening::Offer {
-                header,
-                hello,
-                size,
-            })) => {
+            Ok(Some(Opening::Offer { header, hello, size })) => {
                 let early = buffer.len() - size;
                 let answer = on_offer(local, &header, hello, early, remembered);
                 (answer.send(local, &header, out), size)
@@ -93,23 +75,14 @@ fn open(buffer: &[u8]) -> Result<Option<Opening>, Refusal> {
     let Some(span) = next_frame(Version::Legacy, buffer, &negotiation_limits())? else {
         return Ok(None);
     };
-    let hello = hello_bytes(
-        header.flags,
-        buffer.get(span.body.clone()).unwrap_or_default(),
-    );
+    let hello = hello_bytes(header.flags, buffer.get(span.body.clone()).unwrap_or_default());
     let hello = match (offers, hello) {
         (false, None) => return Ok(Some(Opening::Ordinary)),
         (true, Some(bytes)) => Hello::decode(bytes).map_err(Refusal::Hello),
         (true, None) => Err(Refusal::Hello(HelloError::Magic)),
-        (false, Some(_)) => Err(Refusal::Contradiction(
-            "a hello came without the OFFER flag",
-        )),
+        (false, Some(_)) => Err(Refusal::Contradiction("a hello came without the OFFER flag")),
     };
-    Ok(Some(Opening::Offer {
-        header,
-        hello,
-        size: span.len(),
-    }))
+    Ok(Some(Opening::Offer { header, hello, size: span.len() }))
 }
 
 /// The first custom entry that begins with a hello's magic.
@@ -136,11 +109,7 @@ enum Answer {
     /// With our hello: version 1 from here on.
     Agree { link: Link, nonce: u64 },
     /// With our hello and a code.
-    Refuse {
-        code: RefusalCode,
-        nonce: u64,
-        why: Refusal,
-    },
+    Refuse { code: RefusalCode, nonce: u64, why: Refusal },
 }
 
 fn on_offer(
@@ -153,47 +122,26 @@ fn on_offer(
     let hello = match hello {
         Ok(hello) => hello,
         Err(why) => {
-            return Answer::Refuse {
-                code: RefusalCode::MalformedHello,
-                nonce: 0,
-                why,
-            };
+            return Answer::Refuse { code: RefusalCode::MalformedHello, nonce: 0, why };
         }
     };
-    let refuse = |code, why| Answer::Refuse {
-        code,
-        nonce: hello.nonce,
-        why,
-    };
+    let refuse = |code, why| Answer::Refuse { code, nonce: hello.nonce, why };
     if early > 0 {
         return refuse(RefusalCode::MalformedHello, Refusal::Early(early));
     }
     if hello.kind != HelloKind::Offer || i64::from(header.src) != i64::from(hello.node) {
-        return refuse(
-            RefusalCode::MalformedHello,
-            Refusal::Contradiction("the offer's header and hello differ"),
-        );
+        return refuse(RefusalCode::MalformedHello, Refusal::Contradiction("the offer's header and hello differ"));
     }
     let speaks_extended = (hello.lowest..=hello.highest).contains(&VERSION);
-    let unlike = Refusal::NoCommonVersion {
-        lowest: hello.lowest,
-        highest: hello.highest,
-    };
+    let unlike = Refusal::NoCommonVersion { lowest: hello.lowest, highest: hello.highest };
     if hello.node != 0 && local.policy == Policy::Legacy {
-        return Answer::Plain(if hello.lowest == Version::Legacy as u16 {
-            Ok(Link::Legacy)
-        } else {
-            Err(unlike)
-        });
+        return Answer::Plain(if hello.lowest == Version::Legacy as u16 { Ok(Link::Legacy) } else { Err(unlike) });
     }
     if !speaks_extended {
         return refuse(RefusalCode::NoCommonVersion, unlike);
     }
     match identify(local, header, &hello, remembered) {
-        Ok(link) => Answer::Agree {
-            link,
-            nonce: hello.nonce,
-        },
+        Ok(link) => Answer::Agree { link, nonce: hello.nonce },
         Err((code, why)) => refuse(code, why),
     }
 }
@@ -207,66 +155,32 @@ fn identify(
 ) -> Result<Link, (RefusalCode, Refusal)> {
     let is_client = hello.node == 0;
     if hello.cluster != local.cluster && !(is_client && hello.cluster == ClusterId::ANY) {
-        return Err((
-            RefusalCode::WrongCluster,
-            Refusal::WrongCluster {
-                ours: local.cluster,
-                theirs: hello.cluster,
-            },
-        ));
+        return Err((RefusalCode::WrongCluster, Refusal::WrongCluster { ours: local.cluster, theirs: hello.cluster }));
     }
     let says_whoever = is_client && header.dst == 0;
     if i64::from(header.dst) != i64::from(local.node.0) && !says_whoever {
-        let why = Refusal::WrongNode {
-            expected: header.dst.into(),
-            found: local.node.0.into(),
-        };
+        let why = Refusal::WrongNode { expected: header.dst.into(), found: local.node.0.into() };
         return Err((RefusalCode::WrongNode, why));
     }
     if is_client {
-        return Ok(Link::Client {
-            boot: hello.boot,
-            features: hello.features,
-        });
+        return Ok(Link::Client { boot: hello.boot, features: hello.features });
     }
     let node = NodeId(hello.node);
     if node == local.node {
         return Err((RefusalCode::SameNode, Refusal::SameNode(node)));
     }
-    let store_is_new = check_store(node, hello.store, remembered(node))
-        .map_err(|why| (RefusalCode::WrongStore, why))?;
-    Ok(Link::Node(Identity {
-        node,
-        store: hello.store,
-        store_is_new,
-        boot: hello.boot,
-        features: hello.features,
-    }))
+    let store_is_new = check_store(node, hello.store, remembered(node)).map_err(|why| (RefusalCode::WrongStore, why))?;
+    Ok(Link::Node(Identity { node, store: hello.store, store_is_new, boot: hello.boot, features: hello.features }))
 }
 
 impl Answer {
     /// Appends the answer's frame and tells how the negotiation ended.
-    fn send(
-        self,
-        local: &Local,
-        header: &LegacyRequest,
-        out: &mut Vec<u8>,
-    ) -> Result<Link, Refusal> {
+    fn send(self, local: &Local, header: &LegacyRequest, out: &mut Vec<u8>) -> Result<Link, Refusal> {
         let (hello, outcome) = match self {
             Self::Plain(outcome) => (None, outcome),
-            Self::Agree { link, nonce } => (
-                Some(
-                    local
-                        .caller()
-                        .hello(HelloKind::Agreement, (VERSION, VERSION), nonce),
-                ),
-                Ok(link),
-            ),
+            Self::Agree { link, nonce } => (Some(local.caller().hello(HelloKind::Agreement, (VERSION, VERSION), nonce)), Ok(link)),
             Self::Refuse { code, nonce, why } => {
-                let hello =
-                    local
-                        .caller()
-                        .hello(HelloKind::Refusal(code as u8), (VERSION, VERSION), nonce);
+                let hello = local.caller().hello(HelloKind::Refusal(code as u8), (VERSION, VERSION), nonce);
                 (Some(hello), Err(why))
             }
         };
@@ -277,11 +191,7 @@ impl Answer {
             term: 0,
             next_index: 0,
             accepted: hello.is_some() && outcome.is_ok(),
-            flags: if hello.is_some() {
-                FLAG_EXTENDED_HEADER
-            } else {
-                0
-            },
+            flags: if hello.is_some() { FLAG_EXTENDED_HEADER } else { 0 },
         };
         response.encode(out, |body| {
             if let Some(hello) = hello {

@@ -1,8 +1,6 @@
 //! The end that opens the connection.
 
-use super::{
-    Caller, Identity, Link, Policy, Refusal, RefusalCode, VERSION, check_store, negotiation_limits,
-};
+use super::{Caller, Identity, Link, Policy, Refusal, RefusalCode, VERSION, check_store, negotiation_limits};
 use crate::NodeId;
 use crate::wire::error::WireError;
 use crate::wire::frame::next_frame;
@@ -56,20 +54,12 @@ impl Dialer {
             flags: flags::OFFER,
         };
         let mut hello = Vec::with_capacity(HELLO_BYTES);
-        caller
-            .hello(HelloKind::Offer, (lowest_offered(&caller), VERSION), nonce)
-            .encode(&mut hello);
+        caller.hello(HelloKind::Offer, (lowest_offered(&caller), VERSION), nonce).encode(&mut hello);
         let entry = Entry::plain(0, ValueType::Custom, &hello);
         match header.encode(out, |body| entry.encode(flags::OFFER, body)) {
-            Ok(()) => Self::Offered {
-                caller,
-                target,
-                nonce,
-            },
+            Ok(()) => Self::Offered { caller, target, nonce },
             Err(LegacyError::Frame(error)) => Self::Done(Err(error.into())),
-            Err(_) => Self::Done(Err(Refusal::Contradiction(
-                "the offer does not fit a frame",
-            ))),
+            Err(_) => Self::Done(Err(Refusal::Contradiction("the offer does not fit a frame"))),
         }
     }
 
@@ -78,22 +68,14 @@ impl Dialer {
     /// Call again with more bytes while the machine is [`Self::Offered`]. Once it is [`Self::Done`], the bytes behind what is consumed
     /// are frames of the link's version.
     pub fn receive(&mut self, buffer: &[u8]) -> usize {
-        let Self::Offered {
-            caller,
-            target,
-            nonce,
-        } = self
-        else {
+        let Self::Offered { caller, target, nonce } = self else {
             return 0;
         };
         let (outcome, consumed) = match next_frame(Version::Legacy, buffer, &negotiation_limits()) {
             Ok(None) => return 0,
             Ok(Some(span)) => {
                 let body = buffer.get(span.body.clone()).unwrap_or_default();
-                (
-                    on_frame(caller, target, *nonce, span.header, body),
-                    span.len(),
-                )
+                (on_frame(caller, target, *nonce, span.header, body), span.len())
             }
             Err(error) => (Err(error.into()), 0),
         };
@@ -110,43 +92,25 @@ fn lowest_offered(caller: &Caller) -> u16 {
     }
 }
 
-fn on_frame(
-    caller: &Caller,
-    target: &Target,
-    nonce: u64,
-    header: Header,
-    body: &[u8],
-) -> Result<Link, Refusal> {
+fn on_frame(caller: &Caller, target: &Target, nonce: u64, header: Header, body: &[u8]) -> Result<Link, Refusal> {
     let Header::LegacyResponse(header) = header else {
-        return Err(WireError::Marker {
-            found: 0,
-            version: Version::Legacy as u8,
-        }
-        .into());
+        return Err(WireError::Marker { found: 0, version: Version::Legacy as u8 }.into());
     };
     if header.message_type != MessageType::PingResponse {
         return Err(Refusal::NotAPong(header.message_type));
     }
-    let response = ResponseBody::decode(header.flags, body)
-        .map_err(|_| Refusal::Contradiction("the answer's flags and body do not fit together"))?;
+    let response =
+        ResponseBody::decode(header.flags, body).map_err(|_| Refusal::Contradiction("the answer's flags and body do not fit together"))?;
     let says_extended = header.flags & FLAG_EXTENDED_HEADER != 0;
     match (says_extended, response.context.is_empty()) {
         (false, true) => on_legacy_answer(caller, target, &header),
         (true, false) => on_hello(caller, target, nonce, &header, response.context),
-        (true, true) => Err(Refusal::Contradiction(
-            "the answer has flag 0x80 and no hello",
-        )),
-        (false, false) => Err(Refusal::Contradiction(
-            "the answer has a body and not flag 0x80",
-        )),
+        (true, true) => Err(Refusal::Contradiction("the answer has flag 0x80 and no hello")),
+        (false, false) => Err(Refusal::Contradiction("the answer has a body and not flag 0x80")),
     }
 }
 
-fn on_legacy_answer(
-    caller: &Caller,
-    target: &Target,
-    header: &LegacyResponse,
-) -> Result<Link, Refusal> {
+fn on_legacy_answer(caller: &Caller, target: &Target, header: &LegacyResponse) -> Result<Link, Refusal> {
     if lowest_offered(caller) > Version::Legacy as u16 {
         return Err(Refusal::PeerIsLegacy);
     }
@@ -154,13 +118,7 @@ fn on_legacy_answer(
     Ok(Link::Legacy)
 }
 
-fn on_hello(
-    caller: &Caller,
-    target: &Target,
-    nonce: u64,
-    header: &LegacyResponse,
-    context: &[u8],
-) -> Result<Link, Refusal> {
+fn on_hello(caller: &Caller, target: &Target, nonce: u64, header: &LegacyResponse, context: &[u8]) -> Result<Link, Refusal> {
     let hello = Hello::decode(context).map_err(Refusal::Hello)?;
     match hello.kind {
         HelloKind::Offer => return Err(Refusal::Contradiction("the answer is itself an offer")),
@@ -169,55 +127,33 @@ fn on_hello(
         HelloKind::Agreement => {}
     }
     if hello.nonce != nonce {
-        return Err(Refusal::WrongNonce {
-            offered: nonce,
-            found: hello.nonce,
-        });
+        return Err(Refusal::WrongNonce { offered: nonce, found: hello.nonce });
     }
     if !header.accepted || i64::from(header.src) != i64::from(hello.node) {
-        return Err(Refusal::Contradiction(
-            "the answer's header and hello differ",
-        ));
+        return Err(Refusal::Contradiction("the answer's header and hello differ"));
     }
     if (hello.lowest, hello.highest) != (VERSION, VERSION) {
-        return Err(Refusal::NoCommonVersion {
-            lowest: hello.lowest,
-            highest: hello.highest,
-        });
+        return Err(Refusal::NoCommonVersion { lowest: hello.lowest, highest: hello.highest });
     }
     let ours = caller.cluster();
     if hello.cluster != ours && !(caller.node().is_none() && ours == ClusterId::ANY) {
-        return Err(Refusal::WrongCluster {
-            ours,
-            theirs: hello.cluster,
-        });
+        return Err(Refusal::WrongCluster { ours, theirs: hello.cluster });
     }
     check_node(target, hello.node.into())?;
     let node = NodeId(hello.node);
     if !node.is_valid() {
-        return Err(Refusal::Contradiction(
-            "the acceptor says that it is a client",
-        ));
+        return Err(Refusal::Contradiction("the acceptor says that it is a client"));
     }
     if caller.node() == Some(node) {
         return Err(Refusal::SameNode(node));
     }
     let store_is_new = check_store(node, hello.store, target.store)?;
-    Ok(Link::Node(Identity {
-        node,
-        store: hello.store,
-        store_is_new,
-        boot: hello.boot,
-        features: hello.features,
-    }))
+    Ok(Link::Node(Identity { node, store: hello.store, store_is_new, boot: hello.boot, features: hello.features }))
 }
 
 fn check_node(target: &Target, found: i64) -> Result<(), Refusal> {
     match target.node {
-        Some(node) if i64::from(node.0) != found => Err(Refusal::WrongNode {
-            expected: node.0.into(),
-            found,
-        }),
+        Some(node) if i64::from(node.0) != found => Err(Refusal::WrongNode { expected: node.0.into(), found }),
         _ => Ok(()),
     }
 }

@@ -99,20 +99,9 @@ impl Caller {
             Self::Node(local) => (local.node.0, local.store),
             Self::Client { .. } => (0, StoreId::default()),
         };
-        let (Self::Node(Local { boot, features, .. }) | Self::Client { boot, features, .. }) =
-            *self;
+        let (Self::Node(Local { boot, features, .. }) | Self::Client { boot, features, .. }) = *self;
         let (lowest, highest) = versions;
-        Hello {
-            kind,
-            lowest,
-            highest,
-            node,
-            cluster: self.cluster(),
-            store,
-            boot,
-            nonce,
-            features,
-        }
+        Hello { kind, lowest, highest, node, cluster: self.cluster(), store, boot, nonce, features }
     }
 }
 
@@ -164,11 +153,7 @@ pub const FEATURES: u64 = 0;
 pub const NEGOTIATION_BODY_BYTES_MAX: u32 = HELLO_BYTES_MAX as u32 + 4096;
 
 const fn negotiation_limits() -> Limits {
-    Limits {
-        frame_bytes_max: 0,
-        entry_bytes_max: 0,
-        legacy_bytes_max: NEGOTIATION_BODY_BYTES_MAX,
-    }
+    Limits { frame_bytes_max: 0, entry_bytes_max: 0, legacy_bytes_max: NEGOTIATION_BODY_BYTES_MAX }
 }
 
 impl Local {
@@ -182,10 +167,6 @@ fn check_store(node: NodeId, found: StoreId, remembered: Option<StoreId>) -> Res
     match remembered {
         None => Ok(true),
         Some(remembered) if remembered == found => Ok(false),
-        Some(remembered) => Err(Refusal::WrongStore {
-            node,
-            remembered,
-            found,
-        }),
+        Some(remembered) => Err(Refusal::WrongStore { node, remembered, found }),
     }
 }

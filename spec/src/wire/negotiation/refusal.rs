@@ -47,9 +47,7 @@ impl fmt::Display for RefusalCode {
         f.write_str(match self {
             Self::WrongCluster => "our cluster id differs from its own: set the same `cluster` on both nodes",
             Self::WrongNode => "another node than we dialled lives at that address: correct the address in `peers`",
-            Self::WrongStore => {
-                "it remembers another data folder for our node id: a wiped or copied disk must join under a new node id"
-            }
+            Self::WrongStore => "it remembers another data folder for our node id: a wiped or copied disk must join under a new node id",
             Self::NoCommonVersion => "no header version in common: upgrade the older node",
             Self::MalformedHello => "it could not read our hello: the bytes were damaged on their way",
             Self::SameNode => "it has our own node id: give each node an id of its own",
@@ -65,9 +63,7 @@ pub enum Refusal {
     #[error("the peer refused the connection: {0}")]
     ByPeer(RefusalCode),
     /// Another cluster.
-    #[error(
-        "the peer belongs to cluster {theirs}, this node to {ours}; set the same `cluster` on both nodes"
-    )]
+    #[error("the peer belongs to cluster {theirs}, this node to {ours}; set the same `cluster` on both nodes")]
     WrongCluster {
         /// This end's cluster.
         ours: ClusterId,
@@ -75,9 +71,7 @@ pub enum Refusal {
         theirs: ClusterId,
     },
     /// Address reuse: another node answers, or we are taken for another.
-    #[error(
-        "node {expected} was dialled and node {found} lives at that address; correct the address in `peers`"
-    )]
+    #[error("node {expected} was dialled and node {found} lives at that address; correct the address in `peers`")]
     WrongNode {
         /// Whom the dialer wanted; 0: a client, which does not say.
         expected: i64,
@@ -85,9 +79,7 @@ pub enum Refusal {
         found: i64,
     },
     /// Two nodes under one id.
-    #[error(
-        "the peer says that it is node {0}, which is this node's own id; give each node an id of its own"
-    )]
+    #[error("the peer says that it is node {0}, which is this node's own id; give each node an id of its own")]
     SameNode(NodeId),
     /// A data folder that this node id did not have before.
     #[error(
@@ -103,9 +95,7 @@ pub enum Refusal {
         found: StoreId,
     },
     /// The answer repeats another nonce than the one offered.
-    #[error(
-        "the answer carries nonce {found:016x} and {offered:016x} was offered; it belongs to another connection"
-    )]
+    #[error("the answer carries nonce {found:016x} and {offered:016x} was offered; it belongs to another connection")]
     WrongNonce {
         /// What the dialer drew.
         offered: u64,
@@ -113,9 +103,7 @@ pub enum Refusal {
         found: u64,
     },
     /// The versions do not overlap.
-    #[error(
-        "the peer speaks header versions {lowest} to {highest}, this end needs 1; upgrade the older node"
-    )]
+    #[error("the peer speaks header versions {lowest} to {highest}, this end needs 1; upgrade the older node")]
     NoCommonVersion {
         /// The peer's lowest.
         lowest: u16,
@@ -123,9 +111,7 @@ pub enum Refusal {
         highest: u16,
     },
     /// The peer speaks version 0 only and this end needs version 1.
-    #[error(
-        "the peer speaks the legacy header only, and this end needs the extended one; set `header = \"auto\"` or upgrade the peer"
-    )]
+    #[error("the peer speaks the legacy header only, and this end needs the extended one; set `header = \"auto\"` or upgrade the peer")]
     PeerIsLegacy,
     /// The hello is damaged or not where it belongs.
     #[error("the peer's hello is malformed ({0}); the connection is closed and dialled again")]
@@ -134,9 +120,7 @@ pub enum Refusal {
     #[error("the negotiation contradicts itself: {0}; the connection is closed and dialled again")]
     Contradiction(&'static str),
     /// Bytes came before they were allowed to.
-    #[error(
-        "{0} bytes came behind the offer, before it was answered; the dialer violates the protocol"
-    )]
+    #[error("{0} bytes came behind the offer, before it was answered; the dialer violates the protocol")]
     Early(usize),
     /// A frame that cannot be read.
     #[error(transparent)]
