@@ -48,16 +48,16 @@ impl NodeId {
 }
 
 impl Term {
-    /// The term after this one.
+    /// The term after this one; the last one stays.
     pub const fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 }
 
 impl Index {
-    /// The index after this one.
+    /// The index after this one; the last one stays.
     pub const fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 
     /// The index before this one; 0 stays 0.
@@ -65,9 +65,9 @@ impl Index {
         Self(self.0.saturating_sub(1))
     }
 
-    /// The index `count` positions later.
+    /// The index `count` positions later, or the last one.
     pub const fn plus(self, count: u64) -> Self {
-        Self(self.0 + count)
+        Self(self.0.saturating_add(count))
     }
 }
 

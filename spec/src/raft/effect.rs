@@ -1,8 +1,11 @@
 //! Everything to be done leaves here.
 
-use super::{log::Run, message::Message, message::ReadId};
+use super::{
+    log::{Run, SLICE_RUNS_MAX},
+    message::{Message, ReadId},
+};
 use crate::{EntryId, Index, NodeId, Term};
-use alloc::vec::Vec;
+use arrayvec::ArrayVec;
 use serde::{Deserialize, Serialize};
 
 /// Term and vote: what must survive a crash besides the log. Raft paper fig. 2, "persistent state on all servers".
@@ -38,7 +41,7 @@ pub enum Origin {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Append {
     /// Their terms; `runs[0].first` is the first entry. Never empty.
-    pub runs: Vec<Run>,
+    pub runs: ArrayVec<Run, SLICE_RUNS_MAX>,
     /// Index of the last entry.
     pub last: Index,
     /// Where their bytes come from.

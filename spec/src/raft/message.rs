@@ -2,6 +2,7 @@
 
 use super::log::{Run, Slice};
 use crate::{EntryId, Index, NodeId, Term};
+use alloc::boxed::Box;
 use arrayvec::ArrayVec;
 use serde::{Deserialize, Serialize};
 
@@ -24,15 +25,19 @@ pub struct ReadId {
 }
 
 /// Most runs that a refusal carries.
-pub const BEHIND_RUNS_MAX: usize = 8;
+pub const BEHIND_RUNS_MAX: usize = 32;
 
-/// Where a follower's log ends and which terms it holds, at exponentially growing distance from the end,
-/// so that divergence over a thousand terms costs at most six round trips.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// How many of the newest runs of a refusal follow each other in the follower's log without a gap.
+pub const BEHIND_RUNS_DENSE: usize = 16;
+
+/// Which terms a follower's log holds, at growing distance from where the leader asked: the newest [`BEHIND_RUNS_DENSE`] runs one after
+/// the other, then each half as far again as the one before. So divergence over a thousand terms costs at most six round trips.
+/// Only a hint: what it claims decides where the leader asks next, never what is matched.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Behind {
-    /// The follower's last index.
+    /// The highest index that this report speaks of: the follower's last one or the request's `prev`, whichever is lower.
     pub last: Index,
-    /// Some of its runs, newest first.
+    /// Runs at or below `last`, newest first.
     pub runs: ArrayVec<Run, BEHIND_RUNS_MAX>,
 }
 
@@ -82,8 +87,8 @@ pub enum Message {
     AppendEntriesResponse {
         /// The follower's term.
         term: Term,
-        /// Last index known to match the leader's log, or where the follower's log stands.
-        result: Result<Index, Behind>,
+        /// Last index that matches the leader's log and is durable here, or where the follower's log stands (boxed: rare and large).
+        result: Result<Index, Box<Behind>>,
         /// The request's round.
         round: Round,
     },
