@@ -2,7 +2,6 @@
 
 use super::bytes::Short;
 use super::message_type::MessageType;
-use alloc::string::String;
 use thiserror::Error;
 
 /// A frame that cannot be read or written; the connection that it came from is of no further use.
@@ -128,6 +127,9 @@ pub enum BodyError {
         /// The message's value.
         message: u64,
     },
+    /// A term or an index that no group can reach.
+    #[error("term or index {0} is above 2^62")]
+    OutOfRange(u64),
     /// A slice that breaks its law.
     #[error("the slice's runs are not in order")]
     Slice,
@@ -168,9 +170,9 @@ pub enum BodyError {
         /// As the bytes say.
         computed: u32,
     },
-    /// Another reason, in words.
-    #[error("{0}")]
-    Other(String),
+    /// A refusal names a type that this release does not know.
+    #[error("the refused frame's type {0} is unknown")]
+    RefusedType(u8),
 }
 
 impl From<Short> for BodyError {

@@ -5,14 +5,16 @@
 //! - [`sniff()`]: what a connection carries, by its first byte.
 //! - [`negotiation`]: [`Dialer`] and [`Acceptor`], which settle the version and the identity of both ends.
 //! - [`next_frame`]: finds frames in a growing buffer; [`ExtendedHeader`], [`LegacyRequest`], [`LegacyResponse`] write them.
-//! - [`legacy`]: version 0 bodies.
+//! - [`body`]: version 1 bodies; [`legacy`]: version 0 bodies.
 //!
 //! Nothing that a peer can send makes this code panic, and nothing is allocated by a size that a peer merely announces.
 //!
 //! [`Dialer`]: negotiation::Dialer
 //! [`Acceptor`]: negotiation::Acceptor
 
+pub mod body;
 mod bytes;
+mod correlator;
 mod error;
 mod frame;
 mod header;
@@ -22,6 +24,7 @@ mod message_type;
 pub mod negotiation;
 mod sniff;
 
+pub use correlator::{AnswerQueue, CorrelationError, Correlator, Place};
 pub use error::{BodyError, WireError};
 pub use frame::{FrameSpan, bytes_wanted, next_frame};
 pub use header::{
