@@ -6,5 +6,6 @@ pub mod api;
 pub mod applier;
 pub mod config;
 pub mod service;
+pub mod port;
 pub mod state_machine;
 pub mod store;
