@@ -2,3 +2,7 @@
 
 pub mod engine;
 pub mod entry;
+pub mod prefix;
+mod record;
+pub mod registry;
+pub mod submission;
