@@ -3,5 +3,7 @@
 #![warn(missing_docs)]
 
 pub mod applier;
+pub mod api;
+pub mod config;
 pub mod state_machine;
 pub mod store;
