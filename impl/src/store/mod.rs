@@ -2,3 +2,9 @@
 
 pub mod engine;
 pub mod entry;
+pub mod fjall_engine;
+pub mod memory;
+pub mod prefix;
+pub(crate) mod record;
+pub mod registry;
+pub mod submission;
