@@ -2,8 +2,8 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
-pub mod applier;
 pub mod api;
+pub mod applier;
 pub mod config;
 pub mod state_machine;
 pub mod store;

@@ -23,12 +23,7 @@ impl Chunk {
     /// A chunk with its checksum.
     pub fn new(transfer: TransferId, sequence: u64, items: Bytes, done: bool) -> Self {
         let crc = checksum(transfer, sequence, &items, done);
-        Self {
-            sequence,
-            items,
-            done,
-            crc,
-        }
+        Self { sequence, items, done, crc }
     }
 
     /// Whether the checksum fits.
@@ -77,7 +72,8 @@ fn split_item(rest: &mut Bytes) -> Option<(Bytes, Bytes)> {
 
 fn checksum(transfer: TransferId, sequence: u64, items: &[u8], done: bool) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&transfer.0.to_be_bytes());
+    hasher.update(&transfer.sender.0.to_be_bytes());
+    hasher.update(&transfer.number.to_be_bytes());
     hasher.update(&sequence.to_be_bytes());
     hasher.update(&[u8::from(done)]);
     hasher.update(items);
@@ -87,13 +83,18 @@ fn checksum(transfer: TransferId, sequence: u64, items: &[u8], done: bool) -> u3
 #[cfg(test)]
 mod tests {
     use super::*;
+    use roadstead_spec::NodeId;
+
+    fn transfer(number: u64) -> TransferId {
+        TransferId { sender: NodeId(1), number }
+    }
 
     fn chunk(items: &[(&[u8], &[u8])]) -> Chunk {
         let mut bytes = Vec::new();
         for (key, value) in items {
             encode_item(key, value, &mut bytes);
         }
-        Chunk::new(TransferId(1), 0, bytes.into(), true)
+        Chunk::new(transfer(1), 0, bytes.into(), true)
     }
 
     #[test]
@@ -110,43 +111,18 @@ mod tests {
     fn every_cut_in_an_item_ends_the_items_with_none() {
         let whole = chunk(&[(b"key", b"value")]);
         for cut in 1..whole.items.len() {
-            let torn = Chunk {
-                items: whole.items.slice(..cut),
-                ..whole.clone()
-            };
-            assert_eq!(
-                torn.decode().collect::<Vec<_>>(),
-                vec![None],
-                "cut at {cut}"
-            );
+            let torn = Chunk { items: whole.items.slice(..cut), ..whole.clone() };
+            assert_eq!(torn.decode().collect::<Vec<_>>(), vec![None], "cut at {cut}");
         }
     }
 
     #[test]
     fn checksum_covers_transfer_sequence_done_and_items() {
         let whole = chunk(&[(b"key", b"value")]);
-        assert!(whole.is_intact(TransferId(1)));
-        assert!(!whole.is_intact(TransferId(2)));
-        assert!(
-            !Chunk {
-                sequence: 1,
-                ..whole.clone()
-            }
-            .is_intact(TransferId(1))
-        );
-        assert!(
-            !Chunk {
-                done: false,
-                ..whole.clone()
-            }
-            .is_intact(TransferId(1))
-        );
-        assert!(
-            !Chunk {
-                items: whole.items.slice(1..),
-                ..whole
-            }
-            .is_intact(TransferId(1))
-        );
+        assert!(whole.is_intact(transfer(1)));
+        assert!(!whole.is_intact(transfer(2)));
+        assert!(!Chunk { sequence: 1, ..whole.clone() }.is_intact(transfer(1)));
+        assert!(!Chunk { done: false, ..whole.clone() }.is_intact(transfer(1)));
+        assert!(!Chunk { items: whole.items.slice(1..), ..whole }.is_intact(transfer(1)));
     }
 }

@@ -11,9 +11,7 @@ pub enum Failure {
     #[error("the group is not open on this node; add it, or wait until it has started")]
     NotOpen,
     /// An entry is missing between what is applied and what came.
-    #[error(
-        "entry {expected} is missing: {got} came instead; restart the node so that the log is applied again, and report this as a bug"
-    )]
+    #[error("entry {expected} is missing: {got} came instead; restart the node so that the log is applied again, and report this as a bug")]
     Gap {
         /// The entry behind the last applied.
         expected: Index,
@@ -92,8 +90,6 @@ pub enum Failure {
     #[error("the state database cannot be read: {0}; check the disk, then restart the node")]
     Unreadable(String),
     /// The log database names an epoch that is not staged here.
-    #[error(
-        "epoch {0} should be installed but is not staged; restart the node, it then opens the epoch that the log database names"
-    )]
+    #[error("epoch {0} should be installed but is not staged; restart the node, it then opens the epoch that the log database names")]
     NotStaged(StateEpoch),
 }

@@ -1,23 +1,26 @@
 //! What the applier is asked and what it answers. Every job gets exactly one [`Done`], so that a caller may count what is in flight.
 
 use bytes::Bytes;
-use roadstead_spec::{EntryId, Incarnation, Index};
+use roadstead_spec::{EntryId, Incarnation, Index, NodeId};
 use std::{fmt, time::Duration};
 
 use super::{chunk::Chunk, failure::Failure};
-use crate::{state_machine::StateMachine, store::entry::Entry};
+use crate::{
+    state_machine::StateMachine,
+    store::{entry::Entry, prefix::Local},
+};
 
 /// One life of a group on this node: its number in the store, never reused, and its incarnation, which every completion echoes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupKey {
     /// Number of the group in this node's store.
-    pub local: u32,
+    pub local: Local,
     /// Which life of the group.
     pub incarnation: Incarnation,
 }
 
 /// A generation of a group's data: the snapshot being installed lies under a higher number than the data in use. The log database names the
-/// one that counts; all others are leftovers. A new group begins at 0.
+/// one that counts; all others are leftovers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StateEpoch(pub u64);
 
@@ -27,9 +30,20 @@ impl fmt::Display for StateEpoch {
     }
 }
 
-/// Names one snapshot transfer between two nodes; chosen by the sender, never reused between the two within a boot.
+/// Names one snapshot transfer for ever: two transfers cut their chunks at different places, so one must never be continued as the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TransferId(pub u64);
+pub struct TransferId {
+    /// Who sends.
+    pub sender: NodeId,
+    /// Never used before by the sender, in any boot: its boot counter above a counter within the boot.
+    pub number: u64,
+}
+
+impl fmt::Display for TransferId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x} of node {}", self.number, self.sender)
+    }
+}
 
 /// Names one query; chosen by the asker and echoed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -96,8 +110,9 @@ pub enum Work {
         /// Which view.
         transfer: TransferId,
     },
-    /// Begin to receive a snapshot beside the data in use; an unfinished reception of the group is thrown away.
-    /// Answer: [`Outcome::StageWants`] sequence 0, or [`Outcome::StageRefused`].
+    /// Begin to receive a snapshot beside the data in use; an unfinished reception of another transfer is thrown away. Beginning the same one
+    /// again (after a broken connection) goes on where it stopped. Answer: [`Outcome::StageWants`] the sequence to begin with,
+    /// [`Outcome::Staged`] if all is there already, or [`Outcome::StageRefused`].
     StageBegin {
         /// The sender's name of the transfer.
         transfer: TransferId,
@@ -251,6 +266,8 @@ pub enum JobName {
     Stage(TransferId),
     /// [`Work::Install`].
     Install,
+    /// [`Work::Destroy`] under another incarnation than the open one.
+    Destroy,
 }
 
 /// Why a view is not there.
@@ -288,7 +305,7 @@ pub enum Refusal {
     #[error("no such reception; begin a new transfer")]
     Unknown,
     /// A complete snapshot waits for its installation.
-    #[error("the snapshot of transfer {} waits to be installed; install or abort it first", .0.0)]
+    #[error("the snapshot of transfer {0} waits to be installed; install or abort it first")]
     Installing(TransferId),
     /// The snapshot is not newer than what is applied.
     #[error("the snapshot ends at {at}, but {applied} is applied already; send entries instead")]
@@ -298,35 +315,32 @@ pub enum Refusal {
         /// Where the group is.
         applied: EntryId,
     },
+    /// Earlier data of the group waits to be deleted.
+    #[error("earlier data of the group is still being deleted; begin again later")]
+    Cleaning,
     /// A chunk with a right checksum that cannot be decoded: the sender has another format.
-    #[error(
-        "chunk {0} does not decode; sender and receiver disagree about the format of snapshots"
-    )]
+    #[error("chunk {0} does not decode; sender and receiver disagree about the format of snapshots")]
     Malformed(u64),
 }
 
 impl fmt::Debug for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Open {
-                epoch, log_base, ..
-            } => write!(f, "Open(epoch {epoch}, log from {log_base})"),
+            Self::Open { epoch, log_base, .. } => write!(f, "Open(epoch {epoch}, log from {log_base})"),
             Self::Apply { first, entries, .. } => {
                 write!(f, "Apply({} from {first})", entries.len())
             }
-            Self::Query {
-                id, min_applied, ..
-            } => write!(f, "Query({}, at {min_applied})", id.0),
-            Self::SnapshotOpen { transfer, .. } => write!(f, "SnapshotOpen({})", transfer.0),
+            Self::Query { id, min_applied, .. } => write!(f, "Query({}, at {min_applied})", id.0),
+            Self::SnapshotOpen { transfer, .. } => write!(f, "SnapshotOpen({transfer})"),
             Self::SnapshotRead { transfer, sequence } => {
-                write!(f, "SnapshotRead({}, chunk {sequence})", transfer.0)
+                write!(f, "SnapshotRead({transfer}, chunk {sequence})")
             }
-            Self::SnapshotClose { transfer } => write!(f, "SnapshotClose({})", transfer.0),
-            Self::StageBegin { transfer, at } => write!(f, "StageBegin({}, at {at})", transfer.0),
+            Self::SnapshotClose { transfer } => write!(f, "SnapshotClose({transfer})"),
+            Self::StageBegin { transfer, at } => write!(f, "StageBegin({transfer}, at {at})"),
             Self::StageChunk { transfer, chunk } => {
-                write!(f, "StageChunk({}, chunk {})", transfer.0, chunk.sequence)
+                write!(f, "StageChunk({transfer}, chunk {})", chunk.sequence)
             }
-            Self::StageAbort { transfer } => write!(f, "StageAbort({})", transfer.0),
+            Self::StageAbort { transfer } => write!(f, "StageAbort({transfer})"),
             Self::Install { epoch } => write!(f, "Install(epoch {epoch})"),
             Self::Close => f.write_str("Close"),
             Self::Destroy => f.write_str("Destroy"),
