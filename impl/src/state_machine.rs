@@ -41,9 +41,15 @@ pub trait StateRead {
     fn scan(&self, range: Range<&[u8]>, visit: VisitState<'_>) -> Result<(), StateMachineError>;
 }
 
+/// Longest key, in bytes. The stores below take 64 KiB, and the host puts a prefix before it.
+pub const KEY_BYTES_MAX: usize = 32 << 10;
+/// Longest value, in bytes. One item must fit a frame of a snapshot.
+pub const VALUE_BYTES_MAX: usize = 8 << 20;
+
 /// Changes a group's data; commits together with the applied index. Reads see the transaction's own writes.
 pub trait StateWrite: StateRead {
-    /// Inserts or overwrites.
+    /// Inserts or overwrites. A key above [`KEY_BYTES_MAX`] or a value above [`VALUE_BYTES_MAX`] stops the group when `apply` returns: answer
+    /// commands that would need one with an error of your own.
     fn put(&mut self, key: Bytes, value: Bytes);
     /// Removes; a missing key is no error.
     fn delete(&mut self, key: Bytes);

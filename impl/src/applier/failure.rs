@@ -3,6 +3,7 @@
 use roadstead_spec::{EntryId, Index};
 
 use super::job::StateEpoch;
+use crate::state_machine::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 
 /// Why a group cannot go on. `Clone`: every job that comes later is answered with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,6 +73,19 @@ pub enum Failure {
         commands: usize,
         /// Answers returned.
         answers: usize,
+        /// Last applied entry.
+        applied: EntryId,
+    },
+    /// A write that no store holds.
+    #[error(
+        "the state machine wrote a key of {key_bytes} bytes with a value of {value_bytes} bytes behind entry {applied}, at most {KEY_BYTES_MAX} and \
+         {VALUE_BYTES_MAX} are possible; correct the machine, then restart the node"
+    )]
+    ItemTooLarge {
+        /// Length of the key.
+        key_bytes: usize,
+        /// Length of the value.
+        value_bytes: usize,
         /// Last applied entry.
         applied: EntryId,
     },
