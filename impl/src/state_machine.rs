@@ -30,21 +30,26 @@ pub enum StateMachineError {
     Corrupt(String),
 }
 
+/// Called per item in key order; `Break` ends the scan, an error ends it and is returned.
+pub type VisitState<'a> = &'a mut dyn FnMut(&[u8], Bytes) -> Result<ControlFlow<()>, StateMachineError>;
+
 /// Reads a group's data. Keys are relative to the group.
 pub trait StateRead {
     /// The value of a key.
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StateMachineError>;
     /// Visits the items of a half-open range in ascending key order until `Break`. An empty end means "to the last key".
-    fn scan(
-        &self,
-        range: Range<&[u8]>,
-        visit: &mut dyn FnMut(&[u8], Bytes) -> Result<ControlFlow<()>, StateMachineError>,
-    ) -> Result<(), StateMachineError>;
+    fn scan(&self, range: Range<&[u8]>, visit: VisitState<'_>) -> Result<(), StateMachineError>;
 }
+
+/// Longest key, in bytes. The stores below take 64 KiB, and the host puts a prefix before it.
+pub const KEY_BYTES_MAX: usize = 32 << 10;
+/// Longest value, in bytes. One item must fit a frame of a snapshot.
+pub const VALUE_BYTES_MAX: usize = 8 << 20;
 
 /// Changes a group's data; commits together with the applied index. Reads see the transaction's own writes.
 pub trait StateWrite: StateRead {
-    /// Inserts or overwrites.
+    /// Inserts or overwrites. A key above [`KEY_BYTES_MAX`] or a value above [`VALUE_BYTES_MAX`] stops the group when `apply` returns: answer
+    /// commands that would need one with an error of your own.
     fn put(&mut self, key: Bytes, value: Bytes);
     /// Removes; a missing key is no error.
     fn delete(&mut self, key: Bytes);
@@ -60,12 +65,7 @@ pub trait StateMachine: Send + 'static {
 
     /// Applies committed commands in order and pushes one answer per command. A command that makes no sense gets an answer that says so:
     /// an `Err` stops the group on every member alike.
-    fn apply(
-        &mut self,
-        commands: &[Command],
-        state: &mut dyn StateWrite,
-        answers: &mut Vec<Bytes>,
-    ) -> Result<(), StateMachineError>;
+    fn apply(&mut self, commands: &[Command], state: &mut dyn StateWrite, answers: &mut Vec<Bytes>) -> Result<(), StateMachineError>;
 
     /// Answers a read; it changes nothing. Bytes that make no sense get an answer that says so.
     fn query(&self, query: &[u8], state: &dyn StateRead) -> Result<Bytes, StateMachineError>;

@@ -23,12 +23,7 @@ impl Chunk {
     /// A chunk with its checksum.
     pub fn new(transfer: TransferId, sequence: u64, items: Bytes, done: bool) -> Self {
         let crc = checksum(transfer, sequence, &items, done);
-        Self {
-            sequence,
-            items,
-            done,
-            crc,
-        }
+        Self { sequence, items, done, crc }
     }
 
     /// Whether the checksum fits.
@@ -116,15 +111,8 @@ mod tests {
     fn every_cut_in_an_item_ends_the_items_with_none() {
         let whole = chunk(&[(b"key", b"value")]);
         for cut in 1..whole.items.len() {
-            let torn = Chunk {
-                items: whole.items.slice(..cut),
-                ..whole.clone()
-            };
-            assert_eq!(
-                torn.decode().collect::<Vec<_>>(),
-                vec![None],
-                "cut at {cut}"
-            );
+            let torn = Chunk { items: whole.items.slice(..cut), ..whole.clone() };
+            assert_eq!(torn.decode().collect::<Vec<_>>(), vec![None], "cut at {cut}");
         }
     }
 
@@ -133,26 +121,8 @@ mod tests {
         let whole = chunk(&[(b"key", b"value")]);
         assert!(whole.is_intact(transfer(1)));
         assert!(!whole.is_intact(transfer(2)));
-        assert!(
-            !Chunk {
-                sequence: 1,
-                ..whole.clone()
-            }
-            .is_intact(transfer(1))
-        );
-        assert!(
-            !Chunk {
-                done: false,
-                ..whole.clone()
-            }
-            .is_intact(transfer(1))
-        );
-        assert!(
-            !Chunk {
-                items: whole.items.slice(1..),
-                ..whole
-            }
-            .is_intact(transfer(1))
-        );
+        assert!(!Chunk { sequence: 1, ..whole.clone() }.is_intact(transfer(1)));
+        assert!(!Chunk { done: false, ..whole.clone() }.is_intact(transfer(1)));
+        assert!(!Chunk { items: whole.items.slice(1..), ..whole }.is_intact(transfer(1)));
     }
 }

@@ -3,6 +3,7 @@
 use roadstead_spec::{EntryId, Index};
 
 use super::job::StateEpoch;
+use crate::state_machine::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 
 /// Why a group cannot go on. `Clone`: every job that comes later is answered with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -11,9 +12,7 @@ pub enum Failure {
     #[error("the group is not open on this node; add it, or wait until it has started")]
     NotOpen,
     /// An entry is missing between what is applied and what came.
-    #[error(
-        "entry {expected} is missing: {got} came instead; restart the node so that the log is applied again, and report this as a bug"
-    )]
+    #[error("entry {expected} is missing: {got} came instead; restart the node so that the log is applied again, and report this as a bug")]
     Gap {
         /// The entry behind the last applied.
         expected: Index,
@@ -77,6 +76,19 @@ pub enum Failure {
         /// Last applied entry.
         applied: EntryId,
     },
+    /// A write that no store holds.
+    #[error(
+        "the state machine wrote a key of {key_bytes} bytes with a value of {value_bytes} bytes behind entry {applied}, at most {KEY_BYTES_MAX} and \
+         {VALUE_BYTES_MAX} are possible; correct the machine, then restart the node"
+    )]
+    ItemTooLarge {
+        /// Length of the key.
+        key_bytes: usize,
+        /// Length of the value.
+        value_bytes: usize,
+        /// Last applied entry.
+        applied: EntryId,
+    },
     /// The record of the applied entry cannot be read.
     #[error(
         "the record of the applied entry (epoch {epoch}) is damaged: {what}; \
@@ -92,8 +104,6 @@ pub enum Failure {
     #[error("the state database cannot be read: {0}; check the disk, then restart the node")]
     Unreadable(String),
     /// The log database names an epoch that is not staged here.
-    #[error(
-        "epoch {0} should be installed but is not staged; restart the node, it then opens the epoch that the log database names"
-    )]
+    #[error("epoch {0} should be installed but is not staged; restart the node, it then opens the epoch that the log database names")]
     NotStaged(StateEpoch),
 }

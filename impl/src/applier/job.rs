@@ -319,24 +319,18 @@ pub enum Refusal {
     #[error("earlier data of the group is still being deleted; begin again later")]
     Cleaning,
     /// A chunk with a right checksum that cannot be decoded: the sender has another format.
-    #[error(
-        "chunk {0} does not decode; sender and receiver disagree about the format of snapshots"
-    )]
+    #[error("chunk {0} does not decode; sender and receiver disagree about the format of snapshots")]
     Malformed(u64),
 }
 
 impl fmt::Debug for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Open {
-                epoch, log_base, ..
-            } => write!(f, "Open(epoch {epoch}, log from {log_base})"),
+            Self::Open { epoch, log_base, .. } => write!(f, "Open(epoch {epoch}, log from {log_base})"),
             Self::Apply { first, entries, .. } => {
                 write!(f, "Apply({} from {first})", entries.len())
             }
-            Self::Query {
-                id, min_applied, ..
-            } => write!(f, "Query({}, at {min_applied})", id.0),
+            Self::Query { id, min_applied, .. } => write!(f, "Query({}, at {min_applied})", id.0),
             Self::SnapshotOpen { transfer, .. } => write!(f, "SnapshotOpen({transfer})"),
             Self::SnapshotRead { transfer, sequence } => {
                 write!(f, "SnapshotRead({transfer}, chunk {sequence})")

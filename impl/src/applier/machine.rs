@@ -38,6 +38,9 @@ impl Fenced {
         applied: EntryId,
     ) -> Result<(), Failure> {
         fence("apply commands", applied, || self.0.apply(commands, transaction, answers))?;
+        if let Some((key_bytes, value_bytes)) = transaction.too_large() {
+            return Err(Failure::ItemTooLarge { key_bytes, value_bytes, applied });
+        }
         if answers.len() == commands.len() {
             Ok(())
         } else {

@@ -24,6 +24,7 @@ mod snapshots;
 mod staging;
 mod sweep;
 mod sync;
+pub mod testing;
 pub mod thread;
 mod transaction;
 

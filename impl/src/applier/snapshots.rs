@@ -76,9 +76,7 @@ impl Applier {
             Some(Staging { transfer: other, stage: Stage::Ready, .. }) => {
                 Outcome::StageRefused { transfer, why: Refusal::Installing(*other) }
             }
-            _ if at.index <= group.applied.index => {
-                Outcome::StageRefused { transfer, why: Refusal::Stale { at, applied: group.applied } }
-            }
+            _ if at.index <= group.applied.index => Outcome::StageRefused { transfer, why: Refusal::Stale { at, applied: group.applied } },
             _ if pending > SWEEPS_PER_GROUP_MAX => Outcome::StageRefused { transfer, why: Refusal::Cleaning },
             _ => {
                 let abandoned = group.staging.take();

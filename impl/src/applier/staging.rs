@@ -6,7 +6,7 @@ use super::{
     chunk::Chunk,
     data,
     job::{GroupKey, Refusal, StateEpoch, TransferId},
-    transaction::Overlay,
+    transaction::{Overlay, fits},
 };
 use crate::store::{engine::Batch, prefix};
 
@@ -58,7 +58,7 @@ impl Staging {
         }
         let prefix = prefix::state_data(group.local, self.epoch.0);
         for item in chunk.decode() {
-            let Some((key, value)) = item else {
+            let Some((key, value)) = item.filter(|(key, value)| fits(key, value)) else {
                 overlay.clear();
                 return Err(Refusal::Malformed(chunk.sequence));
             };

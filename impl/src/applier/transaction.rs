@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    state_machine::{StateMachineError, StateRead, StateWrite},
+    state_machine::{KEY_BYTES_MAX, StateMachineError, StateRead, StateWrite, VALUE_BYTES_MAX, VisitState},
     store::{
         engine::{Change, EngineError, Read, Space},
         prefix::Prefix,
@@ -47,6 +47,11 @@ impl Keys {
         let end = if range.end.is_empty() { self.end.clone() } else { self.prefix.key(range.end) };
         (range.end.is_empty() || range.start < range.end).then(|| (self.prefix.key(range.start), end))
     }
+}
+
+/// What the stores can hold and a snapshot can carry.
+pub(super) fn fits(key: &[u8], value: &[u8]) -> bool {
+    key.len() <= KEY_BYTES_MAX && value.len() <= VALUE_BYTES_MAX
 }
 
 /// Full keys and their new values (`None`: removed), not yet given to the engine.
@@ -126,14 +131,10 @@ impl StateRead for View<'_> {
         let Some((start, end)) = self.keys.bounds(&range) else { return Ok(()) };
         let prefix_bytes = self.keys.prefix().len();
         let mut outcome = Ok(());
-        self.read.scan(Space::State, &start..&end, &mut |key, value| {
-            visit_relative(prefix_bytes, key, value, visit, &mut outcome)
-        })?;
+        self.read.scan(Space::State, &start..&end, &mut |key, value| visit_relative(prefix_bytes, key, value, visit, &mut outcome))?;
         outcome
     }
 }
-
-type VisitState<'a> = &'a mut dyn FnMut(&[u8], Bytes) -> Result<ControlFlow<()>, StateMachineError>;
 
 /// Calls the machine's visitor with the key's part that it knows, and keeps its error, since the engine's visitor cannot return one.
 fn visit_relative(
@@ -156,11 +157,18 @@ fn visit_relative(
 pub(super) struct Transaction<'a> {
     view: View<'a>,
     overlay: &'a mut Overlay,
+    /// Lengths of the first item that the store cannot hold. `put` has no result, so it is told when `apply` has returned.
+    too_large: Option<(usize, usize)>,
 }
 
 impl<'a> Transaction<'a> {
     pub(super) fn new(read: &'a dyn Read, keys: &'a Keys, overlay: &'a mut Overlay) -> Self {
-        Self { view: View::new(read, keys), overlay }
+        Self { view: View::new(read, keys), overlay, too_large: None }
+    }
+
+    /// Lengths of key and value of the first write that was left out because it is too large.
+    pub(super) fn too_large(&self) -> Option<(usize, usize)> {
+        self.too_large
     }
 }
 
@@ -224,10 +232,18 @@ fn emit_merged(
 
 impl StateWrite for Transaction<'_> {
     fn put(&mut self, key: Bytes, value: Bytes) {
-        self.overlay.put(self.view.keys.prefix(), &key, Some(value));
+        if fits(&key, &value) {
+            self.overlay.put(self.view.keys.prefix(), &key, Some(value));
+        } else {
+            self.too_large.get_or_insert((key.len(), value.len()));
+        }
     }
 
     fn delete(&mut self, key: Bytes) {
+        if !fits(&key, &[]) {
+            // No such key can exist.
+            return;
+        }
         self.overlay.put(self.view.keys.prefix(), &key, None);
     }
 }

@@ -2,6 +2,8 @@
 
 pub mod engine;
 pub mod entry;
+pub mod fjall_engine;
+pub mod memory;
 pub mod prefix;
 mod record;
 pub mod fjall_engine;
