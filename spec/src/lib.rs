@@ -21,5 +21,6 @@ pub mod id;
 pub mod outbox;
 pub mod raft;
 pub mod wire;
+pub mod trace;
 
 pub use id::{EntryId, GroupId, Incarnation, Index, NodeId, Term};
