@@ -5,7 +5,8 @@
 pub mod api;
 pub mod applier;
 pub mod config;
-pub mod service;
 pub mod port;
+pub mod service;
+pub mod shard;
 pub mod state_machine;
 pub mod store;

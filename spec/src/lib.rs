@@ -20,7 +20,7 @@ pub mod dispatch;
 pub mod id;
 pub mod outbox;
 pub mod raft;
-pub mod wire;
 pub mod trace;
+pub mod wire;
 
 pub use id::{EntryId, GroupId, Incarnation, Index, NodeId, Term};

@@ -8,12 +8,12 @@ use super::close::CloseReason;
 use super::event::{Frame, PeerIdentity};
 use bytes::{Buf, BytesMut};
 use roadstead_spec::NodeId;
-use roadstead_spec::wire::WireError;
-use roadstead_spec::wire::{FrameSpan, bytes_wanted, next_frame};
-use roadstead_spec::wire::{ExtendedHeader, Header, LegacyRequest, LegacyResponse, Limits, Version};
-use roadstead_spec::wire::StoreId;
 use roadstead_spec::wire::MessageType;
+use roadstead_spec::wire::StoreId;
+use roadstead_spec::wire::WireError;
 use roadstead_spec::wire::negotiation::{Acceptor, Dialer, Link, Local, Refusal, Target};
+use roadstead_spec::wire::{ExtendedHeader, Header, LegacyRequest, LegacyResponse, Limits, Version};
+use roadstead_spec::wire::{FrameSpan, bytes_wanted, next_frame};
 use std::time::Duration;
 
 /// A frame that has begun must bring this much more, or its end, within the read timeout: one byte now and then is no progress.

@@ -8,10 +8,13 @@ use super::{
 use crate::{applier::QueryId, config};
 use rand::{RngExt, rngs::StdRng};
 use roadstead_spec::{
-    GroupId, Incarnation, NodeId,
-    raft::{Effect, ReadId},
+    GroupId, NodeId,
     outbox::Action,
-    wire::{self, ForwardResponse, Route, WireError},
+    raft::{Effect, ReadId},
+    wire::{
+        self, WireError,
+        body::{ForwardResponse, Route},
+    },
 };
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -16,7 +16,10 @@ use roadstead_spec::{
     NodeId,
     dispatch::Unroutable,
     raft::{Event, Message},
-    wire::{self, ClientRequest, ExtendedHeader, Forward, ForwardResponse, MessageType, NotTaken, RaftBody, Route, SnapshotAnswer, SnapshotChunk, WireError},
+    wire::{
+        self, ExtendedHeader, MessageType, WireError,
+        body::{self, ClientRequest, Forward, ForwardResponse, NotTaken, RaftBody, Route, SnapshotAnswer, SnapshotChunk},
+    },
 };
 
 impl Shard {
@@ -26,7 +29,7 @@ impl Shard {
             self.ctx.counters.malformed += 1;
             return;
         };
-        let Some(incarnation) = wire::incarnation_of(header.message_type, &frame.body) else {
+        let Some(incarnation) = body::incarnation_of(header.message_type, &frame.body) else {
             self.ctx.counters.malformed += 1;
             return;
         };
@@ -107,8 +110,8 @@ impl Shard {
             }
         };
         let operation = match request.operation {
-            wire::Operation::Write(command) => Operation::Write(frame.body.slice_ref(command)),
-            wire::Operation::Query { bytes, consistency } => Operation::Query { bytes: frame.body.slice_ref(bytes), consistency },
+            body::Operation::Write(command) => Operation::Write(frame.body.slice_ref(command)),
+            body::Operation::Query { bytes, consistency } => Operation::Query { bytes: frame.body.slice_ref(bytes), consistency },
         };
         let deadline = self.ctx.now.plus(request.timeout_ms.into());
         self.request(header.group, Request { operation, deadline, reply });
@@ -121,9 +124,9 @@ impl Replica {
             MessageType::InstallSnapshot => {
                 let (_, chunk) = SnapshotChunk::decode(header, &frame.body)?;
                 let items = frame.body.slice_ref(chunk.items);
-                let transfer = TransferId(chunk.transfer);
+                let transfer = TransferId { sender: from, number: chunk.transfer };
                 let (term, at) = (chunk.term, chunk.at);
-                let chunk = Chunk::received(transfer, chunk.sequence, items, chunk.done);
+                let chunk = Chunk::new(transfer, chunk.sequence, items, chunk.done);
                 self.chunk_received(ctx, from, term, at, transfer, chunk);
                 Ok(())
             }

@@ -4,10 +4,10 @@ use super::{response::Response, timers::Millis};
 use crate::{
     applier::{self, GroupKey},
     port::ConnId,
-    store::{self, LogError, entry::Entry, submission::Submission},
+    store::{self, entry::Entry, submission::Submission},
 };
 use bytes::Bytes;
-use roadstead_spec::{GroupId, Incarnation, Index, NodeId, wire::Consistency};
+use roadstead_spec::{GroupId, Incarnation, Index, NodeId, wire::body::Consistency};
 
 /// Where an answer goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -120,7 +120,7 @@ pub enum Input {
         /// The question.
         read: LogRead,
         /// The entries from `read.from` on, possibly fewer than asked for.
-        entries: Result<Vec<Entry>, LogError>,
+        entries: Result<Vec<Entry>, String>,
     },
 }
 
@@ -131,8 +131,8 @@ pub struct Outputs {
     pub submissions: Vec<Submission>,
     /// One buffer of frames per peer.
     pub peers: Vec<(NodeId, Vec<u8>)>,
-    /// One buffer of frames per client connection.
-    pub clients: Vec<(ConnId, Vec<u8>)>,
+    /// Answers, one buffer per client connection.
+    pub clients: Vec<(ConnId, Answers)>,
     /// For the applier.
     pub jobs: Vec<applier::Job>,
     /// For the log reader.
@@ -141,6 +141,15 @@ pub struct Outputs {
     pub local: Vec<(u64, Response)>,
     /// Lifecycle changes for the launcher.
     pub lifecycle: Vec<Lifecycle>,
+}
+
+/// Answers for one client connection.
+#[derive(Debug, Default)]
+pub struct Answers {
+    /// Whole frames.
+    pub frames: Vec<u8>,
+    /// How many.
+    pub count: usize,
 }
 
 /// What became of a group.
@@ -160,9 +169,11 @@ impl Outputs {
         buffer(&mut self.peers, peer)
     }
 
-    /// The buffer of frames for a client.
+    /// The buffer for one more answer to a client.
     pub(crate) fn client(&mut self, conn: ConnId) -> &mut Vec<u8> {
-        buffer(&mut self.clients, conn)
+        let answers = buffer(&mut self.clients, conn);
+        answers.count += 1;
+        &mut answers.frames
     }
 
     /// Gives a job of `key` to the applier.
@@ -172,9 +183,9 @@ impl Outputs {
 }
 
 /// Few peers and few clients have frames in one turn: the newest buffer is usually the right one, so the search runs backwards.
-fn buffer<K: PartialEq>(buffers: &mut Vec<(K, Vec<u8>)>, key: K) -> &mut Vec<u8> {
+fn buffer<K: PartialEq, B: Default>(buffers: &mut Vec<(K, B)>, key: K) -> &mut B {
     let place = buffers.iter().rposition(|(other, _)| *other == key).unwrap_or_else(|| {
-        buffers.push((key, Vec::new()));
+        buffers.push((key, B::default()));
         buffers.len() - 1
     });
     &mut buffers[place].1

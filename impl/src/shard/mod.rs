@@ -21,19 +21,19 @@ mod timers;
 mod transfer;
 
 pub use context::{Counters, ShardOptions};
-pub use io::{Input, Lifecycle, LogRead, Operation, Outputs, ReadFor, ReplyTo, Request};
+pub use io::{Answers, Input, Lifecycle, LogRead, Operation, Outputs, ReadFor, ReplyTo, Request};
 pub use response::{Rejection, Response};
 pub use slot::OpenGroup;
 pub use timers::Millis;
 
 use crate::{
-    applier::{Done, GroupKey, Job, JobName, Outcome, QueryId},
-    store::{LogError, entry::Entry, prefix::Local, submission::Completion},
+    applier::{Done, GroupKey, Job, JobName, Outcome, QueryId, Work},
+    store::{entry::Entry, prefix::Local, submission::Completion},
 };
 use context::Context;
 use rand::{SeedableRng, rngs::StdRng};
 use roadstead_spec::{
-    EntryId, GroupId, Incarnation, Index, NodeId,
+    EntryId, GroupId, Incarnation, NodeId,
     dispatch::{NotRegistered, Registry},
     outbox::Ticket,
 };
@@ -97,7 +97,8 @@ impl Shard {
         Ok(())
     }
 
-    /// Removes a group for ever. The caller has made its tombstone durable. No message reaches it once this has returned.
+    /// Takes a group out for ever: whoever waits is answered, and no message reaches it once this has returned. Its data stays until
+    /// [`Shard::destroy`], which the caller asks for when the tombstone is durable.
     pub fn remove(&mut self, now: Millis, group: GroupId) {
         self.ctx.now = now;
         let Ok((incarnation, local)) = self.registry.deregister(group) else { return };
@@ -105,6 +106,11 @@ impl Shard {
         if let Some(slot) = self.slots.get_mut(local.0 as usize).and_then(Option::as_mut) {
             slot.remove(&mut self.ctx);
         }
+    }
+
+    /// Deletes the data of a removed group; [`Lifecycle::Destroyed`] tells when the last of it is gone.
+    pub fn destroy(&mut self, key: GroupKey) {
+        self.ctx.out.job(key, Work::Destroy);
     }
 
     /// Remembers an incarnation that was removed in an earlier life of the process.
@@ -238,7 +244,9 @@ impl Shard {
     fn done(&mut self, done: Done) {
         match done {
             Done::Checkpoint { durable } => self.checkpointed(durable),
-            Done::Group(key, Outcome::Answered { id, answer, applied }) => self.answered(key, id, Response::Answered { applied: applied.index, answer }),
+            Done::Group(key, Outcome::Answered { id, answer, applied }) => {
+                self.answered(key, id, Response::Answered { applied: applied.index, answer })
+            }
             Done::Group(key, Outcome::Behind { id, .. }) => self.answered(key, id, Response::Rejected(Rejection::DeadlineExceeded)),
             Done::Group(key, Outcome::Failed { reason, of: JobName::Query(id) }) => {
                 self.answered(key, id, Response::Rejected(Rejection::GroupFailed(reason.to_string())));
@@ -254,21 +262,21 @@ impl Shard {
     }
 
     fn group_done(&mut self, key: GroupKey, outcome: Outcome) {
-        if !self.lives(Local(key.local), key.incarnation) {
+        if !self.lives(key.local, key.incarnation) {
             return;
         }
         let was_full = self.ctx.applying_bytes > self.ctx.options.limits.apply_queue_bytes;
-        if let Some(slot) = self.slots.get_mut(key.local as usize).and_then(Option::as_mut) {
+        if let Some(slot) = self.slots.get_mut(key.local.0 as usize).and_then(Option::as_mut) {
             slot.done(&mut self.ctx, outcome);
         }
         if was_full && self.ctx.applying_bytes <= self.ctx.options.limits.apply_queue_bytes {
             self.for_each(|replica, ctx| replica.pump_apply(ctx));
         }
-        self.with(Local(key.local), |_, _| {});
+        self.with(key.local, |_, _| {});
     }
 
     fn destroyed(&mut self, key: GroupKey) {
-        if let Some(place) = self.slots.get_mut(key.local as usize)
+        if let Some(place) = self.slots.get_mut(key.local.0 as usize)
             && place.as_ref().is_some_and(|slot| matches!(slot.phase, Phase::Removing))
         {
             *place = None;
@@ -276,11 +284,11 @@ impl Shard {
         self.ctx.out.lifecycle.push(Lifecycle::Destroyed(key));
     }
 
-    fn log_read(&mut self, read: &LogRead, entries: Result<Vec<Entry>, LogError>) {
-        if !self.lives(Local(read.key.local), read.key.incarnation) {
+    fn log_read(&mut self, read: &LogRead, entries: Result<Vec<Entry>, String>) {
+        if !self.lives(read.key.local, read.key.incarnation) {
             return;
         }
-        let local = Local(read.key.local);
+        let local = read.key.local;
         match entries {
             Ok(entries) => self.with(local, |replica, ctx| match read.purpose {
                 ReadFor::Apply => replica.apply_read(ctx, read.from, entries),
@@ -288,7 +296,7 @@ impl Shard {
             }),
             Err(error) => {
                 if let Some(slot) = self.slots.get_mut(local.0 as usize).and_then(Option::as_mut) {
-                    slot.fail(&mut self.ctx, error.to_string());
+                    slot.fail(&mut self.ctx, error);
                 }
             }
         }
@@ -314,8 +322,12 @@ impl Shard {
         let interval = self.ctx.options.timers.state_sync.as_millis() as u64;
         let due = self.checkpoint.applied && self.ctx.now.since(self.checkpoint.last) >= interval;
         if !self.checkpoint.running && (self.checkpoint.wanted || due) {
-            self.checkpoint =
-                Checkpoint { running: true, last: self.ctx.now, forced: std::mem::take(&mut self.checkpoint.forced), ..Checkpoint::default() };
+            self.checkpoint = Checkpoint {
+                running: true,
+                last: self.ctx.now,
+                forced: std::mem::take(&mut self.checkpoint.forced),
+                ..Checkpoint::default()
+            };
             self.ctx.out.jobs.push(Job::Checkpoint);
         }
     }
@@ -325,7 +337,7 @@ impl Shard {
         let forced = std::mem::take(&mut self.checkpoint.forced);
         let limit = self.ctx.options.limits.snapshot_entries;
         for (key, at) in durable {
-            let local = Local(key.local);
+            let local = key.local;
             if self.lives(local, key.incarnation) {
                 self.with(local, |replica, ctx| {
                     if at.index.0.saturating_sub(replica.snapshot.index.0) >= limit || forced.contains(&local) {
@@ -338,7 +350,7 @@ impl Shard {
 
     fn answered(&mut self, key: GroupKey, id: QueryId, response: Response) {
         let Some(reply) = self.ctx.queries.remove(&id) else { return };
-        let slot = self.slots.get(key.local as usize).and_then(Option::as_ref);
+        let slot = self.slots.get(key.local.0 as usize).and_then(Option::as_ref);
         let group = slot.map_or(GroupId::DEFAULT, |slot| slot.record.group);
         self.ctx.counters.queries += 1;
         self.ctx.reply(group, reply, response);

@@ -20,11 +20,13 @@ use crate::{
 };
 use bytes::Bytes;
 use roadstead_spec::{
-    EntryId, GroupId, Index, Term,
+    EntryId, GroupId, Index, NodeId, Term,
     outbox::{Action, Outbox, Ticket, Write},
-    wire::PayloadSpan,
     raft::{self, Append, Event, Law, Origin, Params, Refused, State, TermAt},
+    wire::body::PayloadSpan,
 };
+
+use std::collections::{BTreeSet, VecDeque};
 
 /// Entries that one job of the applier carries at most, so that groups take turns.
 const APPLY_ENTRIES_MAX: u64 = 4096;
@@ -42,7 +44,7 @@ pub(crate) enum Payloads<'a> {
 }
 
 /// How far the state machine is.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Progress {
     /// The core said: apply through here.
     pub(crate) released: Index,
@@ -52,6 +54,8 @@ pub(crate) struct Progress {
     pub(crate) applied: EntryId,
     /// Whether entries for the applier are being read from the log.
     pub(crate) reading: bool,
+    /// Last index and bytes of each job that the applier has not finished.
+    pub(crate) under_way: VecDeque<(Index, usize)>,
 }
 
 /// A running group.
@@ -79,6 +83,8 @@ pub(crate) struct Replica {
     /// Since when the disk owes an answer.
     pub(crate) waits_for_disk: Option<Millis>,
     pub(crate) broken: Option<Law>,
+    /// Members that said they do not have this group.
+    pub(crate) absent_at: BTreeSet<NodeId>,
 }
 
 impl Replica {
@@ -98,7 +104,7 @@ impl Replica {
     pub(crate) fn durable(&mut self, ctx: &mut Context, ticket: Ticket) {
         let mut actions = std::mem::take(&mut ctx.actions);
         self.outbox.durable(ticket, &mut actions);
-        self.waits_for_disk = (self.outbox.pending_writes() > 0).then_some(ctx.now);
+        self.waits_for_disk = (self.outbox.pending() > 0).then_some(ctx.now);
         self.execute(ctx, actions, Payloads::None);
     }
 
@@ -177,14 +183,15 @@ impl Replica {
                 }
             }
             (Origin::Received, Payloads::Received { first: first_received, spans, body }) => {
-                for (index, term) in append.entries() {
-                    let place = index.0.saturating_sub(first_received.0) as usize;
-                    let (kind, payload) = spans.get(place, body);
-                    entries.push(Entry { term, kind, payload });
-                }
+                // The first ones may be in the log already.
+                let known = first.0.saturating_sub(first_received.0) as usize;
+                entries.extend(spans.iter().skip(known).map(|span| Entry {
+                    term: span.term,
+                    kind: span.kind,
+                    payload: body.slice(span.range.clone()),
+                }));
             }
-            _ => entries
-                .extend(append.entries().map(|(_, term)| Entry { term, kind: EntryKind::Noop, payload: Bytes::new() })),
+            _ => entries.push(Entry { term: self.state.hard.term, kind: EntryKind::Noop, payload: Bytes::new() }),
         }
         let before = self.tail.bytes();
         for (entry, index) in entries.iter().zip(first.0..) {
@@ -271,8 +278,10 @@ impl Replica {
 
     fn give(&mut self, ctx: &mut Context, first: Index, entries: Vec<Entry>) {
         let count = entries.len() as u64;
-        ctx.applying_bytes += entries.iter().map(weight).sum::<usize>();
+        let bytes = entries.iter().map(weight).sum::<usize>();
+        ctx.applying_bytes += bytes;
         self.apply.given = first.prev().plus(count);
+        self.apply.under_way.push_back((self.apply.given, bytes));
         let answers_from = self.writes.first().filter(|index| *index <= self.apply.given);
         ctx.out.job(self.key, Work::Apply { first, entries, answers_from });
         self.run_reads(ctx);
@@ -281,6 +290,9 @@ impl Replica {
     /// The state machine has applied through an entry and answers the commands that somebody waits for.
     pub(crate) fn applied(&mut self, ctx: &mut Context, through: EntryId, answers: Vec<(Index, Bytes)>) {
         self.apply.applied = self.apply.applied.max(through);
+        while let Some((_, bytes)) = self.apply.under_way.pop_front_if(|(last, _)| *last <= through.index) {
+            ctx.applying_bytes = ctx.applying_bytes.saturating_sub(bytes);
+        }
         for (index, answer) in answers {
             let Some(write) = self.writes.take_at(index) else { continue };
             self.write_bytes = self.write_bytes.saturating_sub(write.bytes);
@@ -295,9 +307,10 @@ impl Replica {
     /// Lets go of entries that are applied and that no follower which keeps up needs.
     pub(crate) fn evict(&mut self, ctx: &mut Context) {
         let applied = self.apply.applied.index;
-        let needed = self.state.as_leader().map_or(applied, |leader| {
-            leader.peers.iter().map(|(_, progress)| progress.matched).min().unwrap_or(applied)
-        });
+        let needed = self
+            .state
+            .as_leader()
+            .map_or(applied, |leader| leader.peers.iter().map(|(_, progress)| progress.matched).min().unwrap_or(applied));
         let before = self.tail.bytes();
         let others = ctx.tail_bytes.saturating_sub(before);
         let room = ctx.options.limits.log_cache_bytes.saturating_sub(others);
@@ -312,7 +325,7 @@ impl Replica {
         }
     }
 
-    fn refused(&mut self, ctx: &mut Context, what: Refused, leader: Option<roadstead_spec::NodeId>, payloads: &mut Payloads<'_>) {
+    fn refused(&mut self, ctx: &mut Context, what: Refused, leader: Option<NodeId>, payloads: &mut Payloads<'_>) {
         match what {
             Refused::Propose => {
                 if let Payloads::Proposed(requests) = payloads {
@@ -329,7 +342,7 @@ impl Replica {
         }
     }
 
-    fn reset_election_timer(&mut self, ctx: &mut Context) {
+    pub(crate) fn reset_election_timer(&mut self, ctx: &mut Context) {
         (self.minimum_deadline, self.election_deadline) = ctx.election_deadlines();
         ctx.timers.arm(self.local.0, self.minimum_deadline.min(self.election_deadline));
     }
@@ -360,6 +373,20 @@ impl Replica {
         }
         self.expire(ctx);
         self.tick_transfers(ctx);
+    }
+
+    /// A member says that it does not have this group.
+    pub(crate) fn absent_at(&mut self, peer: NodeId) {
+        if self.absent_at.insert(peer) {
+            tracing::warn!(group = %self.group, %peer, "the member does not have this group; add it there, with the same generation and members");
+        }
+    }
+
+    /// A member speaks as one.
+    pub(crate) fn present_at(&mut self, peer: NodeId) {
+        if !self.absent_at.is_empty() {
+            self.absent_at.remove(&peer);
+        }
     }
 
     fn halt(&mut self, law: Law) {

@@ -11,21 +11,19 @@ use crate::applier::{QueryId, Work};
 use roadstead_spec::{
     Index, NodeId,
     raft::Event,
-    wire::{Consistency, Forward, Route},
+    wire::body::{Consistency, Forward, Route},
 };
 
 impl Replica {
     /// Takes a request in, or answers it at once.
     pub(crate) fn request(&mut self, ctx: &mut Context, request: Request) {
         let rejection = match &request.operation {
-            Operation::Write(payload) if payload.len() > ctx.options.limits.max_entry_bytes => Some(Rejection::TooLarge {
-                limit: ctx.options.limits.max_entry_bytes.try_into().unwrap_or(u32::MAX),
-            }),
+            Operation::Write(payload) if payload.len() > ctx.options.limits.max_entry_bytes => {
+                Some(Rejection::TooLarge { limit: ctx.options.limits.max_entry_bytes.try_into().unwrap_or(u32::MAX) })
+            }
             Operation::Write(_) if !self.leads() => return self.forward(ctx, request),
             Operation::Write(payload) => self.overloaded(ctx, payload.len()),
-            Operation::Query { .. } => {
-                (self.reads.len() >= ctx.options.limits.group_reads).then(|| Rejection::Busy("too many reads wait"))
-            }
+            Operation::Query { .. } => (self.reads.len() >= ctx.options.limits.group_reads).then(|| Rejection::Busy("too many reads wait")),
         };
         if let Some(rejection) = rejection {
             ctx.counters.busy += u64::from(matches!(rejection, Rejection::Busy(_)));

@@ -1,7 +1,7 @@
 //! How a request ends.
 
 use bytes::Bytes;
-use roadstead_spec::{Index, NodeId, Term, wire};
+use roadstead_spec::{Index, NodeId, Term, wire::body};
 use std::collections::BTreeMap;
 
 /// How a request ended.
@@ -69,55 +69,55 @@ pub enum Rejection {
 
 impl Response {
     /// As it travels. `addresses` tells clients where the leader lives.
-    pub(crate) fn as_wire<'a>(&'a self, addresses: &'a BTreeMap<NodeId, String>) -> wire::ClientResponse<'a> {
+    pub(crate) fn as_wire<'a>(&'a self, addresses: &'a BTreeMap<NodeId, String>) -> body::ClientResponse<'a> {
         match self {
-            Self::Committed { index, term, answer } => wire::ClientResponse::Committed { index: *index, term: *term, bytes: answer },
-            Self::Answered { applied, answer } => wire::ClientResponse::QueryResult { applied: *applied, bytes: answer },
-            Self::Rejected(rejection) => wire::ClientResponse::Rejected(rejection.as_wire(addresses)),
-            Self::Unknown { why } => wire::ClientResponse::Unknown { why },
+            Self::Committed { index, term, answer } => body::ClientResponse::Committed { index: *index, term: *term, bytes: answer },
+            Self::Answered { applied, answer } => body::ClientResponse::QueryResult { applied: *applied, bytes: answer },
+            Self::Rejected(rejection) => body::ClientResponse::Rejected(rejection.as_wire(addresses)),
+            Self::Unknown { why } => body::ClientResponse::Unknown { why },
         }
     }
 
     /// From a frame; `body` is the frame's, of which the answer becomes a part without a copy.
-    pub(crate) fn from_wire(response: wire::ClientResponse<'_>, body: &Bytes) -> Self {
+    pub(crate) fn from_wire(response: body::ClientResponse<'_>, body: &Bytes) -> Self {
         match response {
-            wire::ClientResponse::Committed { index, term, bytes } => Self::Committed { index, term, answer: body.slice_ref(bytes) },
-            wire::ClientResponse::QueryResult { applied, bytes } => Self::Answered { applied, answer: body.slice_ref(bytes) },
-            wire::ClientResponse::Rejected(rejection) => Self::Rejected(Rejection::from_wire(rejection)),
-            wire::ClientResponse::Unknown { why } => Self::Unknown { why: why.into() },
+            body::ClientResponse::Committed { index, term, bytes } => Self::Committed { index, term, answer: body.slice_ref(bytes) },
+            body::ClientResponse::QueryResult { applied, bytes } => Self::Answered { applied, answer: body.slice_ref(bytes) },
+            body::ClientResponse::Rejected(rejection) => Self::Rejected(Rejection::from_wire(rejection)),
+            body::ClientResponse::Unknown { why } => Self::Unknown { why: why.into() },
         }
     }
 }
 
 impl Rejection {
-    fn as_wire<'a>(&'a self, addresses: &'a BTreeMap<NodeId, String>) -> wire::Rejection<'a> {
+    fn as_wire<'a>(&'a self, addresses: &'a BTreeMap<NodeId, String>) -> body::Rejection<'a> {
         match self {
-            Self::NotLeader { leader: None } => wire::Rejection::NoLeader,
+            Self::NotLeader { leader: None } => body::Rejection::NoLeader,
             Self::NotLeader { leader: Some(node) } => {
                 let address = addresses.get(node).map_or("", String::as_str);
-                wire::Rejection::NotLeader { leader: Some(wire::LeaderHint { node: *node, address }) }
+                body::Rejection::NotLeader { leader: Some(body::LeaderHint { node: *node, address }) }
             }
-            Self::NoSuchGroup => wire::Rejection::NoSuchGroup,
-            Self::Busy(_) => wire::Rejection::Busy,
-            Self::TooLarge { limit } => wire::Rejection::TooLarge { limit: *limit },
-            Self::GroupFailed(reason) => wire::Rejection::GroupFailed(reason),
-            Self::ShuttingDown => wire::Rejection::ShuttingDown,
-            Self::Malformed(why) => wire::Rejection::Malformed(why),
-            Self::DeadlineExceeded => wire::Rejection::DeadlineExceeded,
+            Self::NoSuchGroup => body::Rejection::NoSuchGroup,
+            Self::Busy(_) => body::Rejection::Busy,
+            Self::TooLarge { limit } => body::Rejection::TooLarge { limit: *limit },
+            Self::GroupFailed(reason) => body::Rejection::GroupFailed(reason),
+            Self::ShuttingDown => body::Rejection::ShuttingDown,
+            Self::Malformed(why) => body::Rejection::Malformed(why),
+            Self::DeadlineExceeded => body::Rejection::DeadlineExceeded,
         }
     }
 
-    fn from_wire(rejection: wire::Rejection<'_>) -> Self {
+    fn from_wire(rejection: body::Rejection<'_>) -> Self {
         match rejection {
-            wire::Rejection::NotLeader { leader } => Self::NotLeader { leader: leader.map(|hint| hint.node) },
-            wire::Rejection::NoLeader => Self::NotLeader { leader: None },
-            wire::Rejection::NoSuchGroup => Self::NoSuchGroup,
-            wire::Rejection::Busy => Self::Busy("another node has no room"),
-            wire::Rejection::TooLarge { limit } => Self::TooLarge { limit },
-            wire::Rejection::GroupFailed(reason) => Self::GroupFailed(reason.into()),
-            wire::Rejection::ShuttingDown => Self::ShuttingDown,
-            wire::Rejection::Malformed(why) => Self::Malformed(why.into()),
-            wire::Rejection::DeadlineExceeded => Self::DeadlineExceeded,
+            body::Rejection::NotLeader { leader } => Self::NotLeader { leader: leader.map(|hint| hint.node) },
+            body::Rejection::NoLeader => Self::NotLeader { leader: None },
+            body::Rejection::NoSuchGroup => Self::NoSuchGroup,
+            body::Rejection::Busy => Self::Busy("another node has no room"),
+            body::Rejection::TooLarge { limit } => Self::TooLarge { limit },
+            body::Rejection::GroupFailed(reason) => Self::GroupFailed(reason.into()),
+            body::Rejection::ShuttingDown => Self::ShuttingDown,
+            body::Rejection::Malformed(why) => Self::Malformed(why.into()),
+            body::Rejection::DeadlineExceeded => Self::DeadlineExceeded,
         }
     }
 }

@@ -10,7 +10,7 @@ use roadstead_spec::{
     Index, NodeId, Term,
     outbox::Released,
     raft::{Message, Round, Slice},
-    wire::{PAYLOAD_HEADER_BYTES, Route, encode_raft},
+    wire::body::{PAYLOAD_HEADER_BYTES, Route, encode_raft},
 };
 use std::collections::VecDeque;
 

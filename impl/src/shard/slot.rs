@@ -14,7 +14,7 @@ use super::{
 use crate::{
     applier::{GroupKey, Outcome, StateEpoch, Work},
     state_machine::StateMachine,
-    store::{GroupRecord, Recovered},
+    store::{Recovered, registry::GroupRecord},
 };
 use roadstead_spec::{
     EntryId, Index, NodeId,
@@ -57,7 +57,7 @@ impl Slot {
     /// Begins to open a group. A group whose data cannot be read starts as failed.
     pub(crate) fn open(ctx: &mut Context, open: OpenGroup) -> Self {
         let OpenGroup { record, recovered, epoch, machine } = open;
-        let key = GroupKey { local: record.local.0, incarnation: record.incarnation };
+        let key = GroupKey { local: record.local, incarnation: record.incarnation };
         let phase = match (recovered, machine) {
             (Ok(recovered), Ok(machine)) => {
                 ctx.out.job(key, Work::Open { machine, epoch, log_base: recovered.base.index });
@@ -98,13 +98,12 @@ impl Slot {
         self.phase = fail(ctx, &self.record, reason);
     }
 
-    /// Removes the group: whoever waits is answered, and the applier deletes its data.
+    /// Removes the group: whoever waits is answered.
     pub(crate) fn remove(&mut self, ctx: &mut Context) {
         if let Phase::Running(replica) = &mut self.phase {
             replica.dismiss(ctx, &Rejection::NoSuchGroup);
         }
         self.phase = Phase::Removing;
-        ctx.out.job(self.key, Work::Destroy);
     }
 
     /// The running group, if it runs.
@@ -150,7 +149,7 @@ fn replica(
         key,
         outbox: Outbox::new(applied.index),
         tail: Tail::behind(state.log.last()),
-        apply: Progress { released: applied.index, given: applied.index, applied, reading: false },
+        apply: Progress { released: applied.index, given: applied.index, applied, ..Progress::default() },
         writes: PendingWrites::default(),
         write_bytes: 0,
         reads: PendingReads::default(),
@@ -163,6 +162,7 @@ fn replica(
         election_deadline: Millis::NEVER,
         waits_for_disk: None,
         broken: None,
+        absent_at: Default::default(),
         params,
         state,
     };

@@ -12,7 +12,7 @@ use crate::applier::{Chunk, StateEpoch, TransferId, Work};
 use roadstead_spec::{
     EntryId, NodeId, Term,
     raft::Event,
-    wire::{Route, SnapshotAnswer, SnapshotChunk, SnapshotResult},
+    wire::body::{SnapshotAnswer, SnapshotChunk, SnapshotResult},
 };
 
 /// Election timeouts without progress after which a transfer is given up; the core starts it again when the peer answers.
@@ -63,16 +63,6 @@ impl Transfers {
         Some(epoch)
     }
 
-    /// Snapshots that are being sent.
-    pub(crate) fn sending(&self) -> usize {
-        self.outgoing.len()
-    }
-
-    /// Whether a snapshot is being received.
-    pub(crate) fn receiving(&self) -> bool {
-        self.incoming.is_some()
-    }
-
     fn outgoing(&mut self, transfer: TransferId) -> Option<&mut Outgoing> {
         self.outgoing.iter_mut().find(|outgoing| outgoing.transfer == transfer)
     }
@@ -87,7 +77,8 @@ impl Replica {
         }
         self.end_transfer(ctx, to);
         // Unique over restarts of this node, as the receiver remembers a name only as long as it receives under it.
-        let transfer = TransferId(ctx.options.boot << 32 | ctx.number() & u64::from(u32::MAX));
+        let number = ctx.options.boot << 32 | ctx.number() & u64::from(u32::MAX);
+        let transfer = TransferId { sender: ctx.options.node, number };
         let (progress_at, repeated_at) = (ctx.now, ctx.now);
         self.transfers.outgoing.push(Outgoing { to, transfer, at: None, acknowledged: 0, next: 0, last: None, progress_at, repeated_at });
         tracing::info!(group = %self.group, %to, "sending a snapshot");
@@ -130,7 +121,7 @@ impl Replica {
         }
         let body = SnapshotChunk {
             term,
-            transfer: transfer.0,
+            transfer: transfer.number,
             at,
             sequence: chunk.sequence,
             done: chunk.done,
@@ -150,7 +141,7 @@ impl Replica {
 
     /// The receiver says what it wants next.
     pub(crate) fn snapshot_answer(&mut self, ctx: &mut Context, from: NodeId, answer: SnapshotAnswer) {
-        let transfer = TransferId(answer.transfer);
+        let transfer = TransferId { sender: ctx.options.node, number: answer.transfer };
         let Some(outgoing) = self.transfers.outgoing(transfer).filter(|outgoing| outgoing.to == from) else { return };
         match answer.result {
             SnapshotResult::Continue => {
@@ -238,7 +229,7 @@ impl Replica {
 
     fn answer_snapshot(&self, ctx: &mut Context, to: NodeId, transfer: TransferId, next: u64, result: SnapshotResult) {
         if ctx.links.contains(&to) {
-            let answer = SnapshotAnswer { term: self.state.hard.term, transfer: transfer.0, next, result };
+            let answer = SnapshotAnswer { term: self.state.hard.term, transfer: transfer.number, next, result };
             encoded(answer.encode(&self.route(ctx, to), ctx.out.peer(to)));
         }
     }
@@ -247,7 +238,11 @@ impl Replica {
     pub(crate) fn tick_transfers(&mut self, ctx: &mut Context) {
         let election = ctx.options.timers.election_timeout.as_millis() as u64;
         let patience = GIVE_UP_AFTER_ELECTION_TIMEOUTS * election;
-        if self.transfers.incoming.as_ref().is_some_and(|incoming| incoming.staged.is_none() && ctx.now.since(incoming.progress_at) > patience)
+        if self
+            .transfers
+            .incoming
+            .as_ref()
+            .is_some_and(|incoming| incoming.staged.is_none() && ctx.now.since(incoming.progress_at) > patience)
             && let Some(incoming) = self.transfers.incoming.take()
         {
             ctx.out.job(self.key, Work::StageAbort { transfer: incoming.transfer });
