@@ -1,11 +1,13 @@
 //! Version 0 bodies: what NuRaft puts behind its headers (release v3.0.0 and the 59 commits after it).
 
-mod body;
 mod object;
+mod request;
+mod response;
 mod value;
 
-pub use body::{Appendix, Context, Entry, PayloadCrc, RequestBody, ResponseBody, ResultCode, SizeHint};
 pub use object::{ClusterConfig, NulFree, Server, Snapshot, SnapshotSync, server_type};
+pub use request::{Entry, PayloadCrc, RequestBody};
+pub use response::{Appendix, Context, ResponseBody, ResultCode, SizeHint};
 pub use value::{Notification, PriorityChange, Value, ValueType};
 
 use super::bytes::Short;
