@@ -9,6 +9,8 @@ use roadstead_spec::wire::{
 
 const CLUSTER: ClusterId = ClusterId(0xc1);
 const NONCE: u64 = 0x0bad_cafe;
+/// An offer: 54 bytes of header, 13 of its entry, then the hello.
+const OFFER_HELLO_AT: usize = 67;
 const POLICIES: [Policy; 3] = [Policy::Auto, Policy::Legacy, Policy::Extended];
 
 fn local(node: u32, policy: Policy) -> Local {
@@ -314,7 +316,7 @@ fn a_contradictory_answer_is_refused() {
         (pong(MessageType::PingResponse, 0x80, &[]), contradiction("the answer has flag 0x80 and no hello")),
         (pong(MessageType::PingResponse, 0, &hello), contradiction("the answer has a body and not flag 0x80")),
         (pong(MessageType::PingResponse, 0x80, &hello), contradiction("the answer's header and hello differ")),
-        (pong(MessageType::PingResponse, 0x80, &offered[67..]), contradiction("the answer is itself an offer")),
+        (pong(MessageType::PingResponse, 0x80, &offered[OFFER_HELLO_AT..]), contradiction("the answer is itself an offer")),
         (pong(MessageType::PingResponse, 0x80, &foreign), Refusal::Hello(HelloError::Magic)),
         (pong(MessageType::PingResponse, 0x80, &hello[..79]), Refusal::Hello(HelloError::Length { length: 80, got: 79 })),
         (pong(MessageType::PingResponse, 0x81, &hello), contradiction("the answer's flags and body do not fit together")),
@@ -353,42 +355,72 @@ fn an_acceptor_needs_one_byte_to_refuse_another_protocol() {
     }
 }
 
+/// Makes a hello's bytes valid again after a change.
+fn seal(hello: &mut [u8]) {
+    let length = u16::try_from(hello.len()).unwrap();
+    hello[8..10].copy_from_slice(&length.to_le_bytes());
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&hello[..12]);
+    hasher.update(&hello[16..]);
+    hello[12..16].copy_from_slice(&hasher.finalize().to_le_bytes());
+}
+
+/// An offer whose hello is changed by `change`.
+fn offer_with(change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let (_, clean) = offer(local(1, Policy::Auto));
+    let mut hello = clean[OFFER_HELLO_AT..].to_vec();
+    change(&mut hello);
+    seal(&mut hello);
+    let (header, _) = LegacyRequest::decode(&clean).unwrap();
+    let mut out = Vec::new();
+    header.encode(&mut out, |body| Entry::plain(0, ValueType::Custom, &hello).encode(header.flags, body)).unwrap();
+    out
+}
+
 /// A later release's hello: more bytes behind the known ones, feature bits that we do not know, versions above ours. All is skipped.
 #[test]
 fn a_later_release_is_understood() {
-    let (_, clean) = offer(local(1, Policy::Auto));
-    let mut hello = clean[67..].to_vec();
-    hello.extend_from_slice(b"what a later release adds");
-    let length = u16::try_from(hello.len()).unwrap();
-    hello[8..10].copy_from_slice(&length.to_le_bytes());
-    hello[18..20].copy_from_slice(&9_u16.to_le_bytes());
-    hello[72..80].copy_from_slice(&u64::MAX.to_le_bytes());
-    let crc = {
-        let mut hasher = crc32fast::Hasher::new();
-        hasher.update(&hello[..12]);
-        hasher.update(&hello[16..]);
-        hasher.finalize()
-    };
-    hello[12..16].copy_from_slice(&crc.to_le_bytes());
-    let frame = {
-        let header = LegacyRequest {
-            message_type: MessageType::Ping,
-            src: 1,
-            dst: 2,
-            term: 0,
-            last_log_term: 0,
-            last_log_index: 0,
-            commit_index: 0,
-            flags: flags::OFFER,
-        };
-        let mut out = Vec::new();
-        header.encode(&mut out, |body| Entry::plain(0, ValueType::Custom, &hello).encode(header.flags, body)).unwrap();
-        out
-    };
+    let frame = offer_with(|hello| {
+        hello.extend_from_slice(b"what a later release adds");
+        hello[18..20].copy_from_slice(&9_u16.to_le_bytes());
+        hello[72..80].copy_from_slice(&u64::MAX.to_le_bytes());
+    });
     let (outcome, consumed, _) = accept(Policy::Auto, &frame);
     assert_eq!(outcome, Some(Ok(Link::Node(Identity { features: u64::MAX, ..identity(1, true) }))));
     assert_eq!(consumed, frame.len());
-    hello[16..18].copy_from_slice(&2_u16.to_le_bytes());
-    let too_new = roadstead_spec::wire::Hello::decode(&hello);
-    assert!(matches!(too_new, Err(HelloError::Crc { .. })), "{too_new:?}");
+}
+
+/// A release that dropped version 1, and one that never had it: refused at both ends, whatever the policy.
+#[test]
+fn a_release_without_version_1_is_refused() {
+    for (lowest, highest) in [(2_u16, 9_u16), (0, 0)] {
+        let frame = offer_with(|hello| {
+            hello[16..18].copy_from_slice(&lowest.to_le_bytes());
+            hello[18..20].copy_from_slice(&highest.to_le_bytes());
+        });
+        let (outcome, _, answer) = accept(Policy::Auto, &frame);
+        assert_eq!(outcome, Some(Err(Refusal::NoCommonVersion { lowest, highest })));
+        let (mut dialer, _) = offer(local(1, Policy::Auto));
+        dialer.receive(&answer);
+        assert_eq!(dialer, Dialer::Done(Err(Refusal::ByPeer(RefusalCode::NoCommonVersion))));
+    }
+}
+
+/// Hellos that hold together and make no sense.
+#[test]
+fn a_senseless_hello_is_refused() {
+    let cases: [(usize, &[u8], Refusal); 4] = [
+        (10, &[7], Refusal::Hello(HelloError::Kind(7))),
+        (16, &[3, 0, 1, 0], Refusal::Hello(HelloError::Versions(3, 1))),
+        (20, &[0, 0, 0, 0x80], Refusal::Hello(HelloError::Node(0x8000_0000))),
+        (20, &[3, 0, 0, 0], Refusal::Contradiction("the offer's header and hello differ")),
+    ];
+    for (at, bytes, why) in cases {
+        let frame = offer_with(|hello| hello[at..at + bytes.len()].copy_from_slice(bytes));
+        let (outcome, _, answer) = accept(Policy::Auto, &frame);
+        assert_eq!(outcome, Some(Err(why)));
+        let (mut dialer, _) = offer(local(1, Policy::Auto));
+        dialer.receive(&answer);
+        assert_eq!(dialer, Dialer::Done(Err(Refusal::ByPeer(RefusalCode::MalformedHello))));
+    }
 }
