@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use roadstead_spec::Term;
 
+/// What an entry's payload means; stored as it is sent.
 pub use roadstead_spec::wire::body::EntryKind;
 
 /// One entry: its term travels with its bytes, so that the two never part (late materialisation re-checks it). Its index is given by its place.

@@ -16,7 +16,7 @@
 //! | its answer | its term | the read index, 0 if none | whether there is one |
 
 use super::{INCARNATION_BYTES, Route, agree, in_frame, put};
-use crate::raft::{Message, Slice};
+use crate::raft::{Message, Run, Slice};
 use crate::wire::bytes::{Reader, Short};
 use crate::wire::error::{BodyError, WireError};
 use crate::wire::header::{BODY_OVERHEAD_BYTES_MAX, ExtendedHeader, Limits};
@@ -220,18 +220,27 @@ fn entry_size(size: u64, limits: &Limits) -> Result<u32, BodyError> {
 /// The core counts on from terms and indices: none that comes from outside may be so high that it could run over.
 fn check_range(message: &Message) -> Result<(), BodyError> {
     let (term, index) = match message {
-        Message::PreVote { term, last } | Message::RequestVote { term, last } => (term.max(&last.term), last.index),
+        Message::PreVote { term, last } | Message::RequestVote { term, last } => ((*term).max(last.term), last.index),
         Message::PreVoteResponse { term, .. } | Message::RequestVoteResponse { term, .. } | Message::ReadIndex { term, .. } => {
-            (term, Index(0))
+            (*term, Index(0))
         }
-        Message::AppendEntries { term, slice, commit, .. } => (term, slice.last.max(slice.prev.index).max(*commit)),
-        Message::AppendEntriesResponse { term, result, .. } => {
-            (term, result.as_ref().map_or_else(|behind| behind.last, |matched| *matched))
+        Message::AppendEntries { term, slice, commit, .. } => {
+            let (run_term, run_first) = highest_of(&slice.runs);
+            ((*term).max(slice.prev.term).max(run_term), slice.last.max(slice.prev.index).max(*commit).max(run_first))
         }
-        Message::ReadIndexResponse { term, index, .. } => (term, index.unwrap_or_default()),
+        Message::AppendEntriesResponse { term, result: Ok(matched), .. } => (*term, *matched),
+        Message::AppendEntriesResponse { term, result: Err(behind), .. } => {
+            let (run_term, run_first) = highest_of(&behind.runs);
+            ((*term).max(run_term), behind.last.max(run_first))
+        }
+        Message::ReadIndexResponse { term, index, .. } => (*term, index.unwrap_or_default()),
     };
     let highest = term.0.max(index.0);
     if highest <= NUMBER_MAX { Ok(()) } else { Err(BodyError::OutOfRange(highest)) }
+}
+
+fn highest_of(runs: &[Run]) -> (Term, Index) {
+    runs.iter().fold((Term(0), Index(0)), |(term, first), run| (term.max(run.term), first.max(run.first)))
 }
 
 /// Term, index, accepted and type of the header repeat the message.

@@ -1,11 +1,13 @@
 //! Version 0 bodies: what NuRaft puts behind its headers (release v3.0.0 and the 59 commits after it).
 
-mod body;
 mod object;
+mod request;
+mod response;
 mod value;
 
-pub use body::{Appendix, Context, Entry, PayloadCrc, RequestBody, ResponseBody, ResultCode, SizeHint};
 pub use object::{ClusterConfig, NulFree, Server, Snapshot, SnapshotSync, server_type};
+pub use request::{Entry, PayloadCrc, RequestBody};
+pub use response::{Appendix, Context, ResponseBody, ResultCode, SizeHint};
 pub use value::{Notification, PriorityChange, Value, ValueType};
 
 use super::bytes::Short;
@@ -32,7 +34,7 @@ pub mod flags {
 }
 
 /// A version 0 body that cannot be read or written.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 pub enum LegacyError {
     /// Fewer bytes than the layout needs.
     #[error("{needed} more bytes are needed and {left} are left; the peer cut a body short")]

@@ -10,7 +10,7 @@ use crate::wire::message_type::MessageType;
 use alloc::vec::Vec;
 
 /// The acceptor's side of a negotiation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Acceptor {
     /// Nothing decided yet.
     Listening {

@@ -57,7 +57,7 @@ impl fmt::Display for RefusalCode {
 }
 
 /// Why this end closes the connection, in words for the person who reads the log.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 pub enum Refusal {
     /// The other end said no.
     #[error("the peer refused the connection: {0}")]
