@@ -1,8 +1,8 @@
 //! Why connections end, and why bytes were not sent.
 
 use roadstead_spec::NodeId;
-use roadstead_spec::wire::WireError;
 use roadstead_spec::wire::MessageType;
+use roadstead_spec::wire::WireError;
 use roadstead_spec::wire::negotiation::Refusal;
 use std::io;
 use std::net::SocketAddr;

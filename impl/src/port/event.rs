@@ -3,8 +3,8 @@
 use super::close::CloseReason;
 use bytes::Bytes;
 use roadstead_spec::NodeId;
-use roadstead_spec::wire::{Header, Version};
 use roadstead_spec::wire::StoreId;
+use roadstead_spec::wire::{Header, Version};
 use std::fmt;
 
 /// Names an accepted connection; never used again while the process lives.
