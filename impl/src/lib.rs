@@ -3,5 +3,6 @@
 #![warn(missing_docs)]
 
 pub mod port;
+pub mod service;
 pub mod state_machine;
 pub mod store;
