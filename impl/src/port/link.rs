@@ -7,10 +7,13 @@ use super::inner::Inner;
 use super::peer::Peer;
 use super::session::{Remote, Session, Turn};
 use super::slots::{Class, ConnectionSlot};
+use super::status::LinkState;
 use bytes::BytesMut;
 use roadstead_spec::NodeId;
+use roadstead_spec::wire::Version;
 use std::io;
 use std::rc::Rc;
+use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
@@ -163,15 +166,10 @@ impl Task {
     }
 
     /// Puts the link where the port finds it.
-    fn attach(
-        &self,
-        node: NodeId,
-        origin: Origin,
-        version: roadstead_spec::wire::Version,
-    ) -> Result<(Rc<Peer>, Via, Option<ConnectionSlot>), CloseReason> {
+    fn attach(&self, node: NodeId, origin: Origin, version: Version) -> Result<(Rc<Peer>, Via, Option<ConnectionSlot>), CloseReason> {
         match origin {
             Origin::Dialled(peer) => {
-                peer.state.set(super::status::LinkState::Connected { version });
+                peer.state.set(LinkState::Connected { version });
                 peer.dialled.replace(Some(Rc::clone(&self.connection)));
                 Ok((peer, Via::Dialled, None))
             }
@@ -264,5 +262,5 @@ pub(crate) fn tune(stream: &TcpStream) -> io::Result<()> {
     socket2::SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }
 
-const KEEPALIVE_IDLE: std::time::Duration = std::time::Duration::from_secs(15);
-const KEEPALIVE_INTERVAL: std::time::Duration = std::time::Duration::from_secs(5);
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);

@@ -8,12 +8,10 @@ use super::close::CloseReason;
 use super::event::{Frame, PeerIdentity};
 use bytes::{Buf, BytesMut};
 use roadstead_spec::NodeId;
-use roadstead_spec::wire::MessageType;
-use roadstead_spec::wire::StoreId;
-use roadstead_spec::wire::WireError;
-use roadstead_spec::wire::negotiation::{Acceptor, Dialer, Link, Local, Refusal, Target};
-use roadstead_spec::wire::{ExtendedHeader, Header, LegacyRequest, LegacyResponse, Limits, Version};
-use roadstead_spec::wire::{FrameSpan, bytes_wanted, next_frame};
+use roadstead_spec::wire::negotiation::{Acceptor, Dialer, Identity, Link, Local, Refusal, Target};
+use roadstead_spec::wire::{
+    ExtendedHeader, FrameSpan, Header, LegacyRequest, Limits, MessageType, StoreId, Version, bytes_wanted, next_frame,
+};
 use std::time::Duration;
 
 /// A frame that has begun must bring this much more, or its end, within the read timeout: one byte now and then is no progress.
@@ -91,8 +89,8 @@ enum Rule {
     FromClient,
     /// Version 0, dialled by somebody whose first frame will say who.
     FromLegacyStranger,
-    /// Version 0, dialled by the peer: requests. `opening`: nothing but pings has come, so no answer is owed and we may answer pings ourselves.
-    FromLegacy { peer: NodeId, opening: bool },
+    /// Version 0, dialled by the peer: requests.
+    FromLegacy(NodeId),
     /// Version 0, dialled by us: answers.
     ToLegacy(NodeId),
 }
@@ -236,13 +234,11 @@ impl Session {
                 Err(error) => break Err(error.into()),
             };
             match self.admit(rule, &span.header, known, turn) {
-                Ok(Admitted { rule: next, deliver }) => {
+                Ok(next) => {
                     rule = next;
                     span.body = span.body.start + taken..span.body.end + taken;
                     taken = span.body.end;
-                    if deliver {
-                        spans.push(span);
-                    }
+                    spans.push(span);
                 }
                 Err(reason) => break Err(reason),
             }
@@ -254,14 +250,14 @@ impl Session {
         outcome
     }
 
-    /// Whether a frame may come here, what the rule is from now on, and whether the node gets to see it.
+    /// Whether a frame may come here, and what the rule is from now on.
     fn admit(
         &self,
         rule: Rule,
         header: &Header,
         known: &impl Fn(NodeId) -> Option<Option<StoreId>>,
         turn: &mut Turn,
-    ) -> Result<Admitted, CloseReason> {
+    ) -> Result<Rule, CloseReason> {
         match (rule, header) {
             (Rule::FromNode(peer), Header::Extended(header)) => {
                 expect_source(peer.0.into(), number(header.src))?;
@@ -270,14 +266,18 @@ impl Session {
             (Rule::FromClient, Header::Extended(header)) => self.admit_client(header)?,
             (Rule::FromLegacyStranger, Header::LegacyRequest(header)) => {
                 let peer = legacy_peer(header, known)?;
+                self.expect_here(header.dst.into())?;
                 turn.opened = Some(Remote::Node { peer, identity: None, version: Version::Legacy });
-                return self.admit_legacy(peer, true, header, turn);
+                return Ok(Rule::FromLegacy(peer));
             }
-            (Rule::FromLegacy { peer, opening }, Header::LegacyRequest(header)) => return self.admit_legacy(peer, opening, header, turn),
+            (Rule::FromLegacy(peer), Header::LegacyRequest(header)) => {
+                expect_source(peer.0.into(), header.src.into())?;
+                self.expect_here(header.dst.into())?;
+            }
             (Rule::ToLegacy(peer), Header::LegacyResponse(header)) => expect_source(peer.0.into(), header.src.into())?,
             (rule, header) => return Err(CloseReason::OutOfPlace { what: message_type(header), place: rule.place() }),
         }
-        Ok(Admitted { rule, deliver: true })
+        Ok(rule)
     }
 
     fn admit_client(&self, header: &ExtendedHeader) -> Result<(), CloseReason> {
@@ -291,20 +291,6 @@ impl Session {
         } else {
             Err(CloseReason::OutOfPlace { what: header.message_type, place: Rule::FromClient.place() })
         }
-    }
-
-    /// The ping that opens a negotiation is answered here when this node does not negotiate: so it looks like any legacy server.
-    fn admit_legacy(&self, peer: NodeId, opening: bool, header: &LegacyRequest, turn: &mut Turn) -> Result<Admitted, CloseReason> {
-        expect_source(peer.0.into(), header.src.into())?;
-        self.expect_here(header.dst.into())?;
-        let ours = opening && header.message_type == MessageType::Ping;
-        if ours {
-            let local = self.local.node.0 as i32;
-            let message_type = MessageType::PingResponse;
-            let answer = LegacyResponse { message_type, src: local, dst: header.src, term: 0, next_index: 0, accepted: false, flags: 0 };
-            answer.encode(&mut turn.write, |_| Ok::<_, WireError>(()))?;
-        }
-        Ok(Admitted { rule: Rule::FromLegacy { peer, opening: ours }, deliver: !ours })
     }
 
     fn expect_here(&self, found: i64) -> Result<(), CloseReason> {
@@ -322,16 +308,11 @@ impl Session {
     }
 }
 
-struct Admitted {
-    rule: Rule,
-    deliver: bool,
-}
-
 impl Rule {
     const fn version(self) -> Version {
         match self {
             Self::FromNode(_) | Self::ToNode | Self::FromClient => Version::Extended,
-            Self::FromLegacyStranger | Self::FromLegacy { .. } | Self::ToLegacy(_) => Version::Legacy,
+            Self::FromLegacyStranger | Self::FromLegacy(_) | Self::ToLegacy(_) => Version::Legacy,
         }
     }
 
@@ -341,14 +322,14 @@ impl Rule {
             Self::FromNode(_) => "from a peer",
             Self::ToNode => "on a version 1 connection that we dialled",
             Self::FromClient => "from a client",
-            Self::FromLegacyStranger | Self::FromLegacy { .. } => "on a version 0 connection that a peer dialled",
+            Self::FromLegacyStranger | Self::FromLegacy(_) => "on a version 0 connection that a peer dialled",
             Self::ToLegacy(_) => "on a version 0 connection that we dialled",
         }
     }
 }
 
-impl From<&roadstead_spec::wire::negotiation::Identity> for PeerIdentity {
-    fn from(identity: &roadstead_spec::wire::negotiation::Identity) -> Self {
+impl From<&Identity> for PeerIdentity {
+    fn from(identity: &Identity) -> Self {
         Self { store: identity.store, store_is_new: identity.store_is_new, boot: identity.boot, features: identity.features }
     }
 }

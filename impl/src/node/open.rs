@@ -1,0 +1,247 @@
+//! Opens a node: data folder, threads, groups. Everything is validated and opened before the port accepts anything.
+
+use super::{
+    event_loop::{EventLoop, Internal, Parts},
+    handle::{COMMANDS_MAX, Handle},
+    options::{GroupError, GroupOptions, NodeOptions, StartError},
+};
+use crate::{
+    api,
+    applier::{Applier, ApplierThread, StateEpoch},
+    config::{HeaderPolicy, Protocol},
+    port::{PeerOptions, Port, PortLimits, PortOptions, PortTimers},
+    shard::{Millis, OpenGroup, Shard, ShardOptions},
+    state_machine::StateMachine,
+    store::{
+        format::Expected,
+        open::Store,
+        recover::{OpenedGroup, Recovered},
+        registry::{self, Change, GroupRecord, NewGroup, Registry},
+        thread::StorageThread,
+    },
+};
+use rand::{Rng, TryRng, rngs::SysRng};
+use roadstead_spec::{
+    NodeId,
+    wire::{
+        self, ClusterId, StoreId,
+        negotiation::{Local, Policy},
+    },
+};
+use std::sync::Arc;
+use tokio::{sync::mpsc, time::Instant};
+
+/// Reads of sockets that wait for the event loop; a full queue makes the readers wait, so TCP pushes back.
+const PORT_EVENTS_MAX: usize = 1024;
+
+/// Opens the node. Must run inside the `LocalSet` of the runtime that will run the loop.
+pub(crate) async fn open(mut options: NodeOptions) -> Result<(EventLoop, Handle), StartError> {
+    let mut store = open_store(&options)?;
+    let planned = plan_groups(&options, &mut store.registry)?;
+    let (internal_sender, mut internal) = mpsc::unbounded_channel();
+    let (port_events, port_inbox) = mpsc::channel(PORT_EVENTS_MAX);
+    let (commands_sender, commands) = mpsc::channel(COMMANDS_MAX);
+    let handle = Handle::new(commands_sender);
+
+    let storage = {
+        let done = internal_sender.clone();
+        StorageThread::spawn(store.storage, move |result| drop(done.send(Internal::Durable(result.map_err(|error| error.to_string())))))
+    };
+    let storage = storage.map_err(|source| StartError::System { what: "the storage thread", source })?;
+    let applier = {
+        let (done, fatal) = (internal_sender.clone(), internal_sender.clone());
+        let on_done = move |answers| drop(done.send(Internal::Done(answers)));
+        let on_fatal = move |error: crate::store::engine::EngineError| drop(fatal.send(Internal::Fatal(error.to_string())));
+        ApplierThread::spawn(Applier::new(Arc::clone(&store.state)), on_done, on_fatal)
+    };
+    let applier = applier.map_err(|source| StartError::System { what: "the applier thread", source })?;
+
+    let seed = seed();
+    let http_handler = api::serve(handle.clone(), options.admin_token.take(), options.limits.http_body_bytes, options.timers.read_timeout);
+    let port = Port::bind(port_options(&options, &store.registry, store.identity.store, store.boot, seed), port_events, http_handler)?;
+    let shard = Shard::new(shard_options(&options, store.boot), seed);
+    let mut node = EventLoop::new(Parts {
+        started: Instant::now(),
+        shard,
+        registry: store.registry,
+        storage,
+        applier,
+        reader: store.reader,
+        port,
+        options,
+        store: store.identity.store,
+        internal: internal_sender,
+        lock: store.lock,
+    });
+    node.submit_changes(planned.changes);
+    for group in store.groups {
+        node.open_recovered(group);
+    }
+    for record in planned.new {
+        node.open_new(record, None);
+    }
+    node.wait_until_open(&mut internal).await?;
+    node.start(internal, port_inbox, commands);
+    Ok((node, handle))
+}
+
+fn open_store(options: &NodeOptions) -> Result<Store, StartError> {
+    let expected = Expected { cluster: options.cluster, node: options.node };
+    Store::open(&options.data, expected)
+        .map_err(|source| StartError::Store { folder: options.data.display().to_string(), source })
+}
+
+/// What the options change in the data folder.
+struct Planned {
+    changes: Vec<Change>,
+    new: Vec<GroupRecord>,
+}
+
+/// Compares the options with what the data folder records; a difference is an error, never a silent choice.
+fn plan_groups(options: &NodeOptions, registry: &mut Registry) -> Result<Planned, StartError> {
+    let mut planned = Planned { changes: Vec::new(), new: Vec::new() };
+    for group in &options.groups {
+        if let Some(record) = registry.group(group.group) {
+            compare(group, record)?;
+            continue;
+        }
+        let (record, change) = plan_group(options, registry, group)?;
+        planned.changes.push(change);
+        planned.new.push(record);
+    }
+    Ok(planned)
+}
+
+/// Plans a group that is not here yet.
+pub(crate) fn plan_group(options: &NodeOptions, registry: &mut Registry, group: &GroupOptions) -> Result<(GroupRecord, Change), GroupError> {
+    check_members(options, group)?;
+    let limit = options.limits.max_groups;
+    if registry.groups().count() >= limit {
+        return Err(GroupError::TooMany { group: group.group, limit });
+    }
+    let new = NewGroup {
+        group: group.group,
+        generation: group.generation,
+        incarnation: group.incarnation(options.cluster),
+        service: group.service.clone(),
+        protocol: match group.protocol {
+            Protocol::Raft => registry::Protocol::Raft,
+        },
+        members: sorted(&group.members),
+        timers: Vec::new(),
+    };
+    registry.plan_create(new).map_err(|reason| GroupError::Registry { group: group.group, reason })
+}
+
+fn sorted(members: &[NodeId]) -> Vec<NodeId> {
+    let mut members = members.to_vec();
+    members.sort_unstable();
+    members
+}
+
+fn check_members(options: &NodeOptions, group: &GroupOptions) -> Result<(), GroupError> {
+    let refuse = |reason: String| Err(GroupError::Members { group: group.group, reason });
+    if let Err(bad) = roadstead_spec::raft::Params::new(&group.members, roadstead_spec::raft::Limits::default()) {
+        return refuse(bad.to_string());
+    }
+    if !group.members.contains(&options.node) {
+        return refuse(format!("this node ({}) is not among the members; leave the group out here, or add the node", options.node));
+    }
+    match group.members.iter().find(|member| **member != options.node && !options.peers.contains_key(member)) {
+        Some(member) => refuse(format!("member {member} has no address; add a [[peer]] with id = {member}")),
+        None => Ok(()),
+    }
+}
+
+fn compare(group: &GroupOptions, record: &GroupRecord) -> Result<(), GroupError> {
+    let members = |members: &[NodeId]| format!("{:?}", members.iter().map(|member| member.0).collect::<Vec<_>>());
+    let pairs = [
+        ("generation", group.generation.to_string(), record.generation.to_string()),
+        ("service", format!("{:?}", group.service), format!("{:?}", record.service)),
+        ("consensus_protocol", format!("{:?}", group.protocol.name()), format!("{:?}", record.protocol.name())),
+        ("members", members(&sorted(&group.members)), members(&record.members)),
+    ];
+    match pairs.into_iter().find(|(_, found, recorded)| found != recorded) {
+        Some((key, found, recorded)) => Err(GroupError::Differs { group: group.group, key, found, recorded }),
+        None => Ok(()),
+    }
+}
+
+/// What a group is opened with; a group without a state machine starts as failed and says so.
+pub(crate) fn opening(options: &NodeOptions, group: OpenedGroup, machine: Option<Box<dyn StateMachine>>) -> OpenGroup {
+    let OpenedGroup { record, state_epoch, log } = group;
+    let machine = machine.or_else(|| options.services.make(&record.service)).ok_or_else(|| {
+        let error = GroupError::Service { group: record.group, service: record.service.clone(), known: options.services.names() };
+        error.to_string()
+    });
+    OpenGroup { record, recovered: log.map_err(|damage| damage.to_string()), epoch: StateEpoch(state_epoch), machine }
+}
+
+/// What a group that was just created is opened with.
+pub(crate) fn fresh(record: GroupRecord) -> OpenedGroup {
+    let log = Recovered { hard: Default::default(), base: Default::default(), runs: Vec::new(), last: Default::default() };
+    OpenedGroup { record, state_epoch: 0, log: Ok(log) }
+}
+
+fn wire_limits(options: &NodeOptions) -> wire::Limits {
+    let bytes = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
+    wire::Limits {
+        frame_bytes_max: bytes(options.limits.max_frame_bytes),
+        entry_bytes_max: bytes(options.limits.max_entry_bytes),
+        ..wire::Limits::default()
+    }
+}
+
+fn shard_options(options: &NodeOptions, boot: u64) -> ShardOptions {
+    let mut addresses = options.peers.clone();
+    addresses.insert(options.node, options.listen.to_string());
+    ShardOptions { node: options.node, boot, timers: options.timers, limits: options.limits, wire: wire_limits(options), addresses }
+}
+
+fn port_options(options: &NodeOptions, registry: &Registry, store: u128, boot: u64, seed: u64) -> PortOptions {
+    let peer = |(id, address): (&NodeId, &String)| PeerOptions {
+        node: *id,
+        address: address.clone(),
+        store: registry.peer_store(*id).map(StoreId),
+    };
+    let policy = match options.header {
+        HeaderPolicy::Auto => Policy::Auto,
+        HeaderPolicy::Legacy => Policy::Legacy,
+        HeaderPolicy::Extended => Policy::Extended,
+    };
+    let (timers, limits) = (&options.timers, &options.limits);
+    PortOptions {
+        listen: options.listen,
+        local: Local { node: options.node, cluster: ClusterId(options.cluster), store: StoreId(store), boot, features: 0, policy },
+        peers: options.peers.iter().map(peer).collect(),
+        timers: PortTimers {
+            connect: timers.connect_timeout,
+            handshake: timers.handshake_timeout,
+            read: timers.read_timeout,
+            write: timers.read_timeout,
+            reconnect_min: timers.reconnect_min,
+            reconnect_max: timers.reconnect_max,
+        },
+        limits: PortLimits {
+            frames: wire_limits(options),
+            peer_queue_bytes: limits.peer_queue_bytes,
+            connections_max: limits.max_connections,
+            requests_per_client_max: limits.connection_requests,
+            ..PortLimits::default()
+        },
+        seed: seed ^ 1,
+    }
+}
+
+/// A seed for jitter and nonces. Where the system has no randomness, the clock serves: a seed need not be secret.
+fn seed() -> u64 {
+    SysRng.try_next_u64().unwrap_or_else(|_| {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        since.as_nanos() as u64 ^ u64::from(std::process::id())
+    })
+}
+
+/// The moment as the shard counts it.
+pub(crate) fn millis(started: Instant) -> Millis {
+    Millis(started.elapsed().as_millis() as u64)
+}
