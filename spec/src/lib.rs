@@ -19,6 +19,7 @@ extern crate alloc;
 pub mod dispatch;
 pub mod id;
 pub mod outbox;
+pub mod invariants;
 pub mod raft;
 pub mod trace;
 pub mod wire;

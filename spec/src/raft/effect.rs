@@ -75,6 +75,8 @@ pub enum Law {
     TwoLeadersInOneTerm,
     /// An answer claims an entry that was never sent.
     MatchedBeyondLog,
+    /// The disk reports entries of this term that were never written.
+    DurableBeyondLog,
 }
 
 /// An output of the transition function. A list of effects is ordered, and the order is part of the meaning.

@@ -6,13 +6,19 @@
 //! Sources: Ongaro & Ousterhout, "In Search of an Understandable Consensus Algorithm" (extended version, 2014): "the paper", by section
 //! and figure; Ongaro, "Consensus: Bridging Theory and Practice" (2014): "dissertation".
 
+mod catch_up;
 mod effect;
+mod election;
 mod event;
+mod follower;
 mod log;
 mod message;
 mod params;
+mod read;
 mod recover;
+mod replication;
 mod rules;
+mod snapshot;
 mod state;
 mod step;
 
