@@ -12,12 +12,12 @@
 //! Keys: purpose ++ local number ++ state epoch ++ the machine's key ([`crate::store::prefix`]). An epoch is one generation of a group's data;
 //! a snapshot is received under a fresh one, the log database's commit switches to it, and the old one is then deleted.
 
-pub mod chunk;
+mod chunk;
 mod data;
-pub mod failure;
+mod failure;
 mod group;
 mod host;
-pub mod job;
+mod job;
 mod machine;
 mod sending;
 mod snapshots;
@@ -25,7 +25,7 @@ mod staging;
 mod sweep;
 mod sync;
 pub mod testing;
-pub mod thread;
+mod thread;
 mod transaction;
 
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub use failure::Failure;
 pub use host::Applier;
 pub use job::{Done, Gone, GroupKey, Job, JobName, Outcome, QueryId, Refusal, StateEpoch, TransferId, Work};
 pub use sync::{SyncTicket, Synced};
-pub use thread::{ApplierSender, ApplierThread, NotSent};
+pub use thread::{ApplierSender, ApplierThread, NotSent, QUEUED_BATCHES_MAX, TURN_JOBS_MAX};
 
 /// Largest `chunk_bytes` of a transfer: a chunk travels in one frame and is read in one go between two applies.
 pub const CHUNK_BYTES_MAX: usize = 256 << 10;
