@@ -4,5 +4,6 @@
 
 pub mod api;
 pub mod config;
+pub mod service;
 pub mod state_machine;
 pub mod store;

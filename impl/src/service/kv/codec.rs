@@ -1,0 +1,68 @@
+//! The bytes of requests and answers: one format byte, then postcard.
+
+use bytes::Bytes;
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use std::cell::Cell;
+
+use super::command::TXN_DEPTH_MAX;
+
+/// First byte of every command, query and answer. A later format gets the next number and this one stays readable: commands lie in logs.
+const FORMAT: u8 = 1;
+
+/// Bytes that are no request or answer of a known format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the bytes are no key-value message of format {FORMAT}; use the same version on client and server"
+)]
+pub struct Malformed;
+
+/// Encodes a request or an answer.
+pub(super) fn encode<T: Serialize>(message: &T) -> Bytes {
+    // Serialising into a growing vector fails only for types that do not know their length; ours all do, so the error cannot occur, and if it
+    // did, the empty message is one that every reader refuses.
+    postcard::to_extend(message, vec![FORMAT])
+        .unwrap_or_default()
+        .into()
+}
+
+/// Decodes a [`super::Request`] or an [`super::Answer`]. With `&[u8]` for their byte strings nothing is copied; with [`Bytes`] each is.
+pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Malformed> {
+    let (FORMAT, body) = bytes
+        .split_first()
+        .map(|(format, body)| (*format, body))
+        .ok_or(Malformed)?
+    else {
+        return Err(Malformed);
+    };
+    match postcard::take_from_bytes(body) {
+        Ok((message, [])) => Ok(message),
+        _ => Err(Malformed),
+    }
+}
+
+thread_local! {
+    /// How many transactions the decoder of this thread is inside of.
+    static DEPTH: Cell<u8> = const { Cell::new(0) };
+}
+
+/// Restores the depth on every way out.
+struct Level;
+
+impl Drop for Level {
+    fn drop(&mut self) {
+        DEPTH.set(DEPTH.get() - 1);
+    }
+}
+
+/// Deserialises a transaction (or its answer) unless it is nested too deeply: three bytes per level would otherwise let a client choose how
+/// much stack we use.
+pub(super) fn nested<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<T, D::Error> {
+    if DEPTH.get() >= TXN_DEPTH_MAX {
+        return Err(D::Error::custom("transactions nested too deeply"));
+    }
+    DEPTH.set(DEPTH.get() + 1);
+    let _level = Level;
+    T::deserialize(from)
+}

@@ -1,0 +1,3 @@
+//! The services that come with Roadstead.
+
+pub mod kv;
