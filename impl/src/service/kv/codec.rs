@@ -11,27 +11,19 @@ const FORMAT: u8 = 1;
 
 /// Bytes that are no request or answer of a known format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the bytes are no key-value message of format {FORMAT}; use the same version on client and server"
-)]
+#[error("the bytes are no key-value message of format {FORMAT}; use the same version on client and server")]
 pub struct Malformed;
 
 /// Encodes a request or an answer.
 pub(super) fn encode<T: Serialize>(message: &T) -> Bytes {
     // Serialising into a growing vector fails only for types that do not know their length; ours all do, so the error cannot occur, and if it
     // did, the empty message is one that every reader refuses.
-    postcard::to_extend(message, vec![FORMAT])
-        .unwrap_or_default()
-        .into()
+    postcard::to_extend(message, vec![FORMAT]).unwrap_or_default().into()
 }
 
 /// Decodes a [`super::Request`] or an [`super::Answer`]. With `&[u8]` for their byte strings nothing is copied; with [`Bytes`] each is.
 pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Malformed> {
-    let (FORMAT, body) = bytes
-        .split_first()
-        .map(|(format, body)| (*format, body))
-        .ok_or(Malformed)?
-    else {
+    let (FORMAT, body) = bytes.split_first().map(|(format, body)| (*format, body)).ok_or(Malformed)? else {
         return Err(Malformed);
     };
     match postcard::take_from_bytes(body) {
@@ -56,9 +48,7 @@ impl Drop for Level {
 
 /// Deserialises a transaction (or its answer) unless it is nested too deeply: three bytes per level would otherwise let a client choose how
 /// much stack we use.
-pub(super) fn nested<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    from: D,
-) -> Result<T, D::Error> {
+pub(super) fn nested<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<T, D::Error> {
     if DEPTH.get() >= TXN_DEPTH_MAX {
         return Err(D::Error::custom("transactions nested too deeply"));
     }

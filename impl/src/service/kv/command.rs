@@ -91,20 +91,13 @@ pub struct RangeRequest<B = Bytes> {
 impl RangeRequest {
     /// Reads one key at the newest revision.
     pub fn key(key: impl Into<Bytes>) -> Self {
-        Self {
-            key: key.into(),
-            ..Self::default()
-        }
+        Self { key: key.into(), ..Self::default() }
     }
 
     /// Reads all keys with a prefix at the newest revision; an empty prefix means all keys.
     pub fn prefix(prefix: impl Into<Bytes>) -> Self {
         let (key, range_end) = prefix_range(prefix.into());
-        Self {
-            key,
-            range_end,
-            ..Self::default()
-        }
+        Self { key, range_end, ..Self::default() }
     }
 }
 
@@ -156,11 +149,7 @@ pub struct PutRequest<B = Bytes> {
 impl PutRequest {
     /// Sets a key to a value.
     pub fn new(key: impl Into<Bytes>, value: impl Into<Bytes>) -> Self {
-        Self {
-            key: key.into(),
-            value: value.into(),
-            ..Self::default()
-        }
+        Self { key: key.into(), value: value.into(), ..Self::default() }
     }
 }
 
@@ -178,20 +167,13 @@ pub struct DeleteRangeRequest<B = Bytes> {
 impl DeleteRangeRequest {
     /// Deletes one key.
     pub fn key(key: impl Into<Bytes>) -> Self {
-        Self {
-            key: key.into(),
-            ..Self::default()
-        }
+        Self { key: key.into(), ..Self::default() }
     }
 
     /// Deletes all keys with a prefix; an empty prefix means all keys.
     pub fn prefix(prefix: impl Into<Bytes>) -> Self {
         let (key, range_end) = prefix_range(prefix.into());
-        Self {
-            key,
-            range_end,
-            prev_kv: false,
-        }
+        Self { key, range_end, prev_kv: false }
     }
 }
 
@@ -304,9 +286,5 @@ pub fn prefix_end(prefix: &[u8]) -> Bytes {
 }
 
 fn prefix_range(prefix: Bytes) -> (Bytes, Bytes) {
-    if prefix.is_empty() {
-        (Bytes::from_static(&[0]), Bytes::from_static(&[0]))
-    } else {
-        (prefix.clone(), prefix_end(&prefix))
-    }
+    if prefix.is_empty() { (Bytes::from_static(&[0]), Bytes::from_static(&[0])) } else { (prefix.clone(), prefix_end(&prefix)) }
 }

@@ -1,0 +1,166 @@
+//! The state machine: commands and queries in, answers out.
+
+use bytes::Bytes;
+use std::ops::ControlFlow;
+
+use super::{
+    check, codec,
+    command::{CompactRequest, HashKvRequest, Request},
+    compaction::Compaction,
+    index::{Index, Life},
+    item::{Change, ITEMS_END, ITEMS_START, Item, Revision},
+    response::{Answer, CompactResponse, HashKvResponse, KvError, Response, SweepResponse},
+    txn::{Target, txn},
+    view::{Failure, View},
+    write::Writer,
+};
+use crate::state_machine::{Command, StateMachine, StateMachineError, StateRead, StateWrite};
+
+/// Revision of a store to which nothing was ever written. Source: etcd.
+const FIRST_REVISION: i64 = 1;
+
+/// A key-value store with the semantics of etcd v3. See the [module](super).
+#[derive(Debug)]
+pub struct Kv {
+    index: Index,
+    /// Newest revision. It is stored nowhere: the newest item has it, unless compaction took that away, and then it is the compact revision.
+    current: i64,
+    compaction: Compaction,
+}
+
+impl Default for Kv {
+    /// An empty store at revision 1.
+    fn default() -> Self {
+        Self { index: Index::default(), current: FIRST_REVISION, compaction: Compaction::default() }
+    }
+}
+
+impl StateMachine for Kv {
+    fn open(&mut self, state: &dyn StateRead) -> Result<(), StateMachineError> {
+        *self = Self { compaction: Compaction::load(state)?, ..Self::default() };
+        self.current = self.current.max(self.compaction.revision());
+        state.scan(ITEMS_START..ITEMS_END, &mut |key, value| {
+            let revision = Revision::of_key(key)?;
+            let item = Item::decode(&value)?;
+            let life = match item.change {
+                Change::Put { create, version, .. } => Some(Life { create, version }),
+                Change::Tombstone => None,
+            };
+            self.index.load(item.key, revision, life);
+            self.current = self.current.max(revision.main);
+            Ok(ControlFlow::Continue(()))
+        })
+    }
+
+    fn apply(&mut self, commands: &[Command], state: &mut dyn StateWrite, answers: &mut Vec<Bytes>) -> Result<(), StateMachineError> {
+        answers.reserve(commands.len());
+        for command in commands {
+            let answer = match codec::decode::<Request<&[u8]>>(&command.payload) {
+                Ok(request) => answer(self.command(&request, state))?,
+                Err(codec::Malformed) => Err(KvError::Malformed),
+            };
+            self.compaction.step(&mut self.index, state)?;
+            answers.push(Response::encode(&answer));
+        }
+        Ok(())
+    }
+
+    fn query(&self, query: &[u8], state: &dyn StateRead) -> Result<Bytes, StateMachineError> {
+        let answer = match codec::decode::<Request<&[u8]>>(query) {
+            Ok(request) => answer(self.read(&request, state))?,
+            Err(codec::Malformed) => Err(KvError::Malformed),
+        };
+        Ok(Response::encode(&answer))
+    }
+}
+
+/// Tells what the client hears from what stops the group.
+fn answer(result: Result<Response, Failure>) -> Result<Answer, StateMachineError> {
+    match result {
+        Ok(response) => Ok(Ok(response)),
+        Err(Failure::Refused(error)) => Ok(Err(error)),
+        Err(Failure::Broken(error)) => Err(error),
+    }
+}
+
+impl Kv {
+    fn view<'a>(&'a self, state: &'a dyn StateRead) -> View<'a> {
+        View { index: &self.index, state, current: self.current, compacted: self.compaction.revision() }
+    }
+
+    fn command(&mut self, request: &Request<&[u8]>, state: &mut dyn StateWrite) -> Result<Response, Failure> {
+        match request {
+            Request::Put(request) => self.write(state, |writer| {
+                check::put(request)?;
+                writer.check_put(request)?;
+                writer.put(request).map(Response::Put)
+            }),
+            Request::DeleteRange(request) => self.write(state, |writer| {
+                check::delete_range(request)?;
+                writer.delete_range(request).map(Response::DeleteRange)
+            }),
+            Request::Txn(request) => self.write(state, |writer| txn(request, Target::Write(writer)).map(Response::Txn)),
+            Request::Compact(request) => self.compact(*request, state).map(Response::Compact),
+            Request::Sweep => {
+                self.compaction.sweep_command(&mut self.index, state)?;
+                Ok(Response::Sweep(SweepResponse { revision: self.current, pending: self.compaction.is_pending() }))
+            }
+            Request::Range(_) | Request::HashKv(_) => self.read(request, state),
+        }
+    }
+
+    /// Runs a command that may write. If it is refused, it has written nothing.
+    fn write(
+        &mut self,
+        state: &mut dyn StateWrite,
+        operation: impl FnOnce(&mut Writer<'_>) -> Result<Response, Failure>,
+    ) -> Result<Response, Failure> {
+        let mut writer = Writer::new(&mut self.index, state, self.current, self.compaction.revision());
+        let response = operation(&mut writer);
+        self.current = writer.revision();
+        response
+    }
+
+    fn read(&self, request: &Request<&[u8]>, state: &dyn StateRead) -> Result<Response, Failure> {
+        let view = self.view(state);
+        match request {
+            Request::Range(request) => {
+                check::range(request)?;
+                view.range(request).map(Response::Range)
+            }
+            Request::Txn(request) if request.is_read_only() => txn(request, Target::Read(view)).map(Response::Txn),
+            Request::HashKv(request) => self.hash(*request, state).map(Response::HashKv),
+            Request::Txn(_) | Request::Put(_) | Request::DeleteRange(_) | Request::Compact(_) | Request::Sweep => {
+                Err(KvError::QueryWrites.into())
+            }
+        }
+    }
+
+    fn compact(&mut self, request: CompactRequest, state: &mut dyn StateWrite) -> Result<CompactResponse, Failure> {
+        if request.revision <= self.compaction.revision() {
+            return Err(KvError::Compacted.into());
+        }
+        if request.revision > self.current {
+            return Err(KvError::FutureRevision.into());
+        }
+        self.compaction.begin(request.revision, state)?;
+        Ok(CompactResponse { revision: self.current })
+    }
+
+    /// Hashes what is visible, so that it matters not how far a member's sweep is. Reads every item up to the revision.
+    fn hash(&self, request: HashKvRequest, state: &dyn StateRead) -> Result<HashKvResponse, Failure> {
+        let at = if request.revision <= 0 { self.current } else { request.revision };
+        let compacted = self.compaction.revision();
+        self.view(state).check_revision(at)?;
+        let mut hasher = crc32fast::Hasher::new();
+        let end = at.checked_add(1).map_or(ITEMS_END.to_vec(), |main| Revision { main, sub: 0 }.key().to_vec());
+        state.scan(ITEMS_START..&end, &mut |key, value| {
+            if self.index.is_visible(Item::decode(&value)?.key, Revision::of_key(key)?, compacted) {
+                hasher.update(key);
+                hasher.update(&value);
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(HashKvResponse { revision: self.current, hash: hasher.finalize(), hash_revision: at, compact_revision: compacted })
+    }
+}
