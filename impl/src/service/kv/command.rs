@@ -104,7 +104,7 @@ impl RangeRequest {
 /// Order of a range's answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SortOrder {
-    /// Not sorted if the target is the key (the answer is then in key order anyway); otherwise ascending, after the limit has cut in key order.
+    /// By key: key order. By another target: of the first `limit + 1` keys in key order, the lowest `limit` (an oddity of etcd's).
     #[default]
     None,
     /// Lowest first.
