@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, ops::Bound, ops::ControlFlow, ops::Range};
 
 /// A group's data in memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Store(pub BTreeMap<Bytes, Bytes>);
+pub(crate) struct Store(pub(crate) BTreeMap<Bytes, Bytes>);
 
 impl StateRead for Store {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StateMachineError> {
@@ -44,16 +44,16 @@ impl StateWrite for Store {
 
 /// A state machine with its data.
 #[derive(Debug, Default)]
-pub struct Member {
+pub(crate) struct Member {
     machine: Kv,
     /// What a restart would find.
-    pub store: Store,
+    pub(crate) store: Store,
     applied: u64,
 }
 
 impl Member {
     /// Applies commands in one batch.
-    pub fn apply(&mut self, payloads: impl IntoIterator<Item = Bytes>) -> Vec<Bytes> {
+    pub(crate) fn apply(&mut self, payloads: impl IntoIterator<Item = Bytes>) -> Vec<Bytes> {
         let commands: Vec<_> = payloads
             .into_iter()
             .map(|payload| {
@@ -68,22 +68,22 @@ impl Member {
     }
 
     /// Applies one command.
-    pub fn propose(&mut self, request: &Request) -> Answer {
+    pub(crate) fn propose(&mut self, request: &Request) -> Answer {
         decode(&self.apply([request.encode()])[0]).expect("an answer")
     }
 
     /// Answers a query with bytes that need not be a request.
-    pub fn query_bytes(&self, query: &[u8]) -> Answer {
+    pub(crate) fn query_bytes(&self, query: &[u8]) -> Answer {
         decode(&self.machine.query(query, &self.store).expect("the store is sound")).expect("an answer")
     }
 
     /// Answers a query.
-    pub fn query(&self, request: &Request) -> Answer {
+    pub(crate) fn query(&self, request: &Request) -> Answer {
         self.query_bytes(&request.encode())
     }
 
     /// Forgets what is in memory and starts again from the store.
-    pub fn reopen(&mut self) {
+    pub(crate) fn reopen(&mut self) {
         self.machine = Kv::default();
         self.machine.open(&self.store).expect("the store is sound");
     }

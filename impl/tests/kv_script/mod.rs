@@ -18,7 +18,7 @@ use std::{fmt::Write, iter::Peekable, vec};
 type Words = Peekable<vec::IntoIter<String>>;
 
 /// The request of a line.
-pub fn parse(line: &str) -> Request {
+pub(crate) fn parse(line: &str) -> Request {
     let mut spaced = line.to_owned();
     for mark in ["[", "]", ";"] {
         spaced = spaced.replace(mark, &format!(" {mark} "));
@@ -150,7 +150,7 @@ fn range(words: &mut Words) -> RangeRequest {
 }
 
 /// An answer as a line.
-pub fn show(answer: &Answer) -> String {
+pub(crate) fn show(answer: &Answer) -> String {
     match answer {
         Err(error) => format!("! {error}"),
         Ok(Response::Range(response)) => show_range(response),
