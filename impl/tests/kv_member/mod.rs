@@ -84,7 +84,12 @@ impl Member {
 
     /// Forgets what is in memory and starts again from the store.
     pub(crate) fn reopen(&mut self) {
+        self.try_reopen().expect("the store is sound");
+    }
+
+    /// The same for a store that may be damaged.
+    pub(crate) fn try_reopen(&mut self) -> Result<(), StateMachineError> {
         self.machine = Kv::default();
-        self.machine.open(&self.store).expect("the store is sound");
+        self.machine.open(&self.store)
     }
 }
