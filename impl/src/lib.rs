@@ -8,5 +8,6 @@ pub mod config;
 pub mod port;
 pub mod service;
 pub mod shard;
+pub mod service;
 pub mod state_machine;
 pub mod store;

@@ -458,6 +458,14 @@ table! {
         ! etcdserver: duplicate key given in txn request
         > txn [] [txn [] [put a 2] []; txn [] [del a] []] []
         @6 then [@0 then [@6]; @0 then [@6 deleted 1]]
+        > txn [] [del a ..z; del b; put x 1] []
+        ! etcdserver: duplicate key given in txn request
+        > txn [] [del c; del e; del a ..d; put c\0 1] []
+        ! etcdserver: duplicate key given in txn request
+        > txn [] [del b ..c; del a ..b; put b 1] []
+        ! etcdserver: duplicate key given in txn request
+        > txn [] [del d; del a ..d; del d\0 ..z; put d\0\0 1] []
+        ! etcdserver: duplicate key given in txn request
         > txn [] [del d ..a; put b 1] []
         @7 then [@6 deleted 0; @7]
         > get a ..\0

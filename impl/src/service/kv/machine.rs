@@ -23,7 +23,7 @@ const FIRST_REVISION: i64 = 1;
 #[derive(Debug)]
 pub struct Kv {
     index: Index,
-    /// Newest revision. It is stored nowhere: the newest item has it, unless compaction took that away, and then it is the compact revision.
+    /// Newest revision. It is stored nowhere: the newest item has it, and a compaction leaves that one, even if it is a tombstone.
     current: i64,
     compaction: Compaction,
 }
@@ -38,7 +38,6 @@ impl Default for Kv {
 impl StateMachine for Kv {
     fn open(&mut self, state: &dyn StateRead) -> Result<(), StateMachineError> {
         *self = Self { compaction: Compaction::load(state)?, ..Self::default() };
-        self.current = self.current.max(self.compaction.revision());
         state.scan(ITEMS_START..ITEMS_END, &mut |key, value| {
             let revision = Revision::of_key(key)?;
             let item = Item::decode(&value)?;
