@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod applier;
+pub mod cli;
 pub mod config;
 pub mod port;
 pub mod service;

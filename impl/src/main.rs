@@ -1,2 +1,7 @@
 //! The `roadstead` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    roadstead::cli::main()
+}
