@@ -20,5 +20,6 @@ pub mod dispatch;
 pub mod id;
 pub mod outbox;
 pub mod raft;
+pub mod trace;
 
 pub use id::{EntryId, GroupId, Incarnation, Index, NodeId, Term};
