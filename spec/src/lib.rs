@@ -23,5 +23,7 @@ pub mod invariants;
 pub mod raft;
 pub mod trace;
 pub mod wire;
+pub mod raft;
+pub mod trace;
 
 pub use id::{EntryId, GroupId, Incarnation, Index, NodeId, Term};
