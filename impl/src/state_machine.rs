@@ -60,12 +60,7 @@ pub trait StateMachine: Send + 'static {
 
     /// Applies committed commands in order and pushes one answer per command. A command that makes no sense gets an answer that says so:
     /// an `Err` stops the group on every member alike.
-    fn apply(
-        &mut self,
-        commands: &[Command],
-        state: &mut dyn StateWrite,
-        answers: &mut Vec<Bytes>,
-    ) -> Result<(), StateMachineError>;
+    fn apply(&mut self, commands: &[Command], state: &mut dyn StateWrite, answers: &mut Vec<Bytes>) -> Result<(), StateMachineError>;
 
     /// Answers a read; it changes nothing. Bytes that make no sense get an answer that says so.
     fn query(&self, query: &[u8], state: &dyn StateRead) -> Result<Bytes, StateMachineError>;

@@ -50,11 +50,7 @@ fn check_engine(engine: &dyn Engine) {
     let mut seen = Vec::new();
     let mut two = |key: &[u8], _: Bytes| {
         seen.push(key.to_vec());
-        if seen.len() == 2 {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        if seen.len() == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     before.scan(Space::Log, b"b"..b"z", &mut two).unwrap();
     assert_eq!(seen, [b"b", b"c"]);
@@ -81,13 +77,9 @@ fn fjall_keeps_the_promises_and_its_data() {
     check_engine(&FjallEngine::open(dir.path(), Kind::Log).unwrap());
     // Also after a restart: the journal is replayed in the order of the changes.
     let engine = FjallEngine::open(dir.path(), Kind::Log).unwrap();
-    let expected = [("a", "A"), ("c", "c"), ("d", "d")]
-        .map(|(key, value)| (key.as_bytes().to_vec(), Bytes::from(value)));
+    let expected = [("a", "A"), ("c", "c"), ("d", "d")].map(|(key, value)| (key.as_bytes().to_vec(), Bytes::from(value)));
     assert_eq!(everything(&engine, Space::Log), expected);
-    assert!(
-        engine.get(Space::State, b"x").is_err(),
-        "the log database has no state"
-    );
+    assert!(engine.get(Space::State, b"x").is_err(), "the log database has no state");
     let locked = FjallEngine::open(dir.path(), Kind::Log).unwrap_err();
     assert!(locked.to_string().contains("Locked"), "{locked}");
 }
@@ -95,12 +87,7 @@ fn fjall_keeps_the_promises_and_its_data() {
 #[test]
 fn a_crash_in_memory_keeps_a_prefix_of_what_was_not_synced() {
     let engine = MemoryEngine::new();
-    for (number, durability) in [
-        (0, Durability::Synced),
-        (1, Durability::Buffered),
-        (2, Durability::Buffered),
-        (3, Durability::Buffered),
-    ] {
+    for (number, durability) in [(0, Durability::Synced), (1, Durability::Buffered), (2, Durability::Buffered), (3, Durability::Buffered)] {
         let mut batch = Batch::default();
         batch.put(Space::Meta, &b"last"[..], vec![number]);
         batch.put(Space::Log, vec![number], &b""[..]);
@@ -108,12 +95,7 @@ fn a_crash_in_memory_keeps_a_prefix_of_what_was_not_synced() {
         engine.commit(batch, durability).unwrap();
     }
     assert_eq!(engine.unsynced(), 3);
-    for (survivors, last) in [
-        (Survivors::First(0), 0),
-        (Survivors::First(1), 1),
-        (Survivors::First(9), 3),
-        (Survivors::All, 3),
-    ] {
+    for (survivors, last) in [(Survivors::First(0), 0), (Survivors::First(1), 1), (Survivors::First(9), 3), (Survivors::All, 3)] {
         let next = engine.crash(survivors);
         assert_eq!(next.get(Space::Meta, b"last").unwrap().unwrap(), vec![last]);
         assert_eq!(everything(&next, Space::Log), [(vec![last], Bytes::new())]);

@@ -107,9 +107,7 @@ impl fmt::Display for GroupId {
 
 /// Names the content of an entry: the same id means the same bytes (Log Matching, Raft paper §5.3).
 /// Ordered by term first: exactly the "more up-to-date" order of §5.4.1.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EntryId {
     /// Term of the leader that made the entry.
     pub term: Term,

@@ -34,8 +34,7 @@ pub struct Batch {
 impl Batch {
     /// Adds an insert.
     pub fn put(&mut self, space: Space, key: impl Into<Bytes>, value: impl Into<Bytes>) {
-        self.changes
-            .push(Change::Put(space, key.into(), value.into()));
+        self.changes.push(Change::Put(space, key.into(), value.into()));
     }
 
     /// Adds a removal.
@@ -76,12 +75,7 @@ pub trait Read {
     /// Visits the items of a half-open key range in ascending order.
     fn scan(&self, space: Space, range: Range<&[u8]>, visit: Visit<'_>) -> Result<(), EngineError>;
     /// Visits the items of a half-open key range in descending order.
-    fn scan_back(
-        &self,
-        space: Space,
-        range: Range<&[u8]>,
-        visit: Visit<'_>,
-    ) -> Result<(), EngineError>;
+    fn scan_back(&self, space: Space, range: Range<&[u8]>, visit: Visit<'_>) -> Result<(), EngineError>;
 }
 
 /// An ordered store. Reads through the engine itself see the newest committed state.

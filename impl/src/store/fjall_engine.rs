@@ -7,9 +7,7 @@
 
 use super::engine::{Batch, Change, Durability, Engine, EngineError, Read, Space, Visit};
 use bytes::Bytes;
-use fjall::{
-    Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable, Snapshot,
-};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable, Snapshot};
 use std::{
     fmt,
     ops::Range,
@@ -63,47 +61,28 @@ impl FjallEngine {
                 Kind::Log => LOG_CACHE_BYTES,
                 Kind::State => STATE_CACHE_BYTES,
             };
-            let builder = Database::builder(place)
-                .cache_size(cache)
-                .max_journaling_size(JOURNALS_BYTES)
-                .worker_threads(WORKERS);
+            let builder = Database::builder(place).cache_size(cache).max_journaling_size(JOURNALS_BYTES).worker_threads(WORKERS);
             let database = builder.open()?;
             let spaces = match kind {
                 Kind::Log => Spaces::Log {
-                    meta: database.keyspace("meta", || {
-                        options(META_MEMTABLE_BYTES).expect_point_read_hits(true)
-                    })?,
-                    log: database.keyspace("log", || {
-                        options(LOG_MEMTABLE_BYTES).expect_point_read_hits(true)
-                    })?,
+                    meta: database.keyspace("meta", || options(META_MEMTABLE_BYTES).expect_point_read_hits(true))?,
+                    log: database.keyspace("log", || options(LOG_MEMTABLE_BYTES).expect_point_read_hits(true))?,
                 },
-                Kind::State => {
-                    Spaces::State(database.keyspace("state", || options(STATE_MEMTABLE_BYTES))?)
-                }
+                Kind::State => Spaces::State(database.keyspace("state", || options(STATE_MEMTABLE_BYTES))?),
             };
             Ok((database, spaces))
         })();
         let (database, spaces) = opened.map_err(|source| error("open", place, source))?;
-        Ok(Self {
-            database,
-            spaces,
-            place: place.to_owned(),
-        })
+        Ok(Self { database, spaces, place: place.to_owned() })
     }
 
     /// Bytes on disk, journals included.
     pub fn disk_bytes(&self) -> Result<u64, EngineError> {
-        self.database
-            .disk_space()
-            .map_err(|source| error("measure", &self.place, source))
+        self.database.disk_space().map_err(|source| error("measure", &self.place, source))
     }
 
     fn view(&self) -> View {
-        View {
-            snapshot: self.database.snapshot(),
-            spaces: self.spaces.clone(),
-            place: self.place.clone(),
-        }
+        View { snapshot: self.database.snapshot(), spaces: self.spaces.clone(), place: self.place.clone() }
     }
 }
 
@@ -112,11 +91,7 @@ fn options(memtable_bytes: u64) -> KeyspaceCreateOptions {
 }
 
 fn error(what: &'static str, place: &Path, source: fjall::Error) -> EngineError {
-    EngineError {
-        what,
-        place: place.display().to_string(),
-        source: Box::new(source),
-    }
+    EngineError { what, place: place.display().to_string(), source: Box::new(source) }
 }
 
 impl Spaces {
@@ -126,8 +101,7 @@ impl Spaces {
             (Self::Log { log, .. }, Space::Log) => Ok(log),
             (Self::State(state), Space::State) => Ok(state),
             (Self::Log { .. } | Self::State(_), _) => {
-                let source =
-                    std::io::Error::other(format!("this database has no keyspace {space:?}"));
+                let source = std::io::Error::other(format!("this database has no keyspace {space:?}"));
                 Err(error("use of a keyspace", place, source.into()))
             }
         }
@@ -140,27 +114,18 @@ impl Engine for FjallEngine {
             Durability::Buffered => PersistMode::Buffer,
             Durability::Synced => PersistMode::SyncData,
         };
-        let mut write = OwnedWriteBatch::with_capacity(self.database.clone(), batch.changes.len())
-            .durability(Some(mode));
+        let mut write = OwnedWriteBatch::with_capacity(self.database.clone(), batch.changes.len()).durability(Some(mode));
         for change in batch.changes {
             match change {
-                Change::Put(space, key, value) => {
-                    write.insert(self.spaces.get(space, &self.place)?, key, value)
-                }
-                Change::Delete(space, key) => {
-                    write.remove(self.spaces.get(space, &self.place)?, key)
-                }
+                Change::Put(space, key, value) => write.insert(self.spaces.get(space, &self.place)?, key, value),
+                Change::Delete(space, key) => write.remove(self.spaces.get(space, &self.place)?, key),
             }
         }
-        write
-            .commit()
-            .map_err(|source| error("commit", &self.place, source))
+        write.commit().map_err(|source| error("commit", &self.place, source))
     }
 
     fn sync(&self) -> Result<(), EngineError> {
-        self.database
-            .persist(PersistMode::SyncData)
-            .map_err(|source| error("sync", &self.place, source))
+        self.database.persist(PersistMode::SyncData).map_err(|source| error("sync", &self.place, source))
     }
 
     fn snapshot(&self) -> Box<dyn Read + Send + Sync> {
@@ -170,11 +135,7 @@ impl Engine for FjallEngine {
 
 impl Read for FjallEngine {
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
-        let value = self
-            .spaces
-            .get(space, &self.place)?
-            .get(key)
-            .map_err(|source| error("read", &self.place, source))?;
+        let value = self.spaces.get(space, &self.place)?.get(key).map_err(|source| error("read", &self.place, source))?;
         Ok(value.map(Bytes::from))
     }
 
@@ -182,21 +143,14 @@ impl Read for FjallEngine {
         self.view().scan(space, range, visit)
     }
 
-    fn scan_back(
-        &self,
-        space: Space,
-        range: Range<&[u8]>,
-        visit: Visit<'_>,
-    ) -> Result<(), EngineError> {
+    fn scan_back(&self, space: Space, range: Range<&[u8]>, visit: Visit<'_>) -> Result<(), EngineError> {
         self.view().scan_back(space, range, visit)
     }
 }
 
 impl fmt::Debug for FjallEngine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FjallEngine")
-            .field("place", &self.place)
-            .finish_non_exhaustive()
+        f.debug_struct("FjallEngine").field("place", &self.place).finish_non_exhaustive()
     }
 }
 
@@ -208,15 +162,9 @@ struct View {
 }
 
 impl View {
-    fn visit(
-        &self,
-        items: impl Iterator<Item = fjall::Guard>,
-        visit: Visit<'_>,
-    ) -> Result<(), EngineError> {
+    fn visit(&self, items: impl Iterator<Item = fjall::Guard>, visit: Visit<'_>) -> Result<(), EngineError> {
         for item in items {
-            let (key, value) = item
-                .into_inner()
-                .map_err(|source| error("scan", &self.place, source))?;
+            let (key, value) = item.into_inner().map_err(|source| error("scan", &self.place, source))?;
             if visit(&key, value.into()).is_break() {
                 break;
             }
@@ -227,19 +175,14 @@ impl View {
     fn range(&self, space: Space, range: Range<&[u8]>) -> Result<fjall::Iter, EngineError> {
         // A range that ends before it begins is empty, not an error.
         let end = range.end.max(range.start);
-        Ok(self
-            .snapshot
-            .range(self.spaces.get(space, &self.place)?, range.start..end))
+        Ok(self.snapshot.range(self.spaces.get(space, &self.place)?, range.start..end))
     }
 }
 
 impl Read for View {
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
         let keyspace = self.spaces.get(space, &self.place)?;
-        let value = self
-            .snapshot
-            .get(keyspace, key)
-            .map_err(|source| error("read", &self.place, source))?;
+        let value = self.snapshot.get(keyspace, key).map_err(|source| error("read", &self.place, source))?;
         Ok(value.map(Bytes::from))
     }
 
@@ -247,12 +190,7 @@ impl Read for View {
         self.visit(self.range(space, range)?, visit)
     }
 
-    fn scan_back(
-        &self,
-        space: Space,
-        range: Range<&[u8]>,
-        visit: Visit<'_>,
-    ) -> Result<(), EngineError> {
+    fn scan_back(&self, space: Space, range: Range<&[u8]>, visit: Visit<'_>) -> Result<(), EngineError> {
         self.visit(self.range(space, range)?.rev(), visit)
     }
 }

@@ -54,21 +54,10 @@ impl MemoryEngine {
             Survivors::All => inner.unsynced.len(),
         };
         let mut items = Items::clone(&inner.items);
-        for (space, key, old) in inner
-            .unsynced
-            .iter()
-            .skip(keep)
-            .rev()
-            .flat_map(|undo| undo.iter().rev())
-        {
+        for (space, key, old) in inner.unsynced.iter().skip(keep).rev().flat_map(|undo| undo.iter().rev()) {
             items.set(*space, key.clone(), old.clone());
         }
-        Self {
-            inner: Arc::new(Mutex::new(Inner {
-                items: Arc::new(items),
-                ..Inner::default()
-            })),
-        }
+        Self { inner: Arc::new(Mutex::new(Inner { items: Arc::new(items), ..Inner::default() })) }
     }
 
     /// From now on every commit and sync fails.
@@ -99,11 +88,7 @@ impl Inner {
     fn check(&self, what: &'static str) -> Result<(), EngineError> {
         if self.failing {
             let source = std::io::Error::other("told to fail").into();
-            return Err(EngineError {
-                what,
-                place: "memory".to_owned(),
-                source,
-            });
+            return Err(EngineError { what, place: "memory".to_owned(), source });
         }
         Ok(())
     }
@@ -142,11 +127,7 @@ impl Engine for MemoryEngine {
         let mut inner = self.lock();
         inner.check("commit")?;
         let items = Arc::make_mut(&mut inner.items);
-        let mut undo = Vec::with_capacity(if durability == Durability::Synced {
-            0
-        } else {
-            batch.changes.len()
-        });
+        let mut undo = Vec::with_capacity(if durability == Durability::Synced { 0 } else { batch.changes.len() });
         for change in batch.changes {
             let (space, key, value) = match change {
                 Change::Put(space, key, value) => (space, key, Some(value)),
@@ -188,12 +169,7 @@ impl Read for MemoryEngine {
         View(self.view()).scan(space, range, visit)
     }
 
-    fn scan_back(
-        &self,
-        space: Space,
-        range: Range<&[u8]>,
-        visit: Visit<'_>,
-    ) -> Result<(), EngineError> {
+    fn scan_back(&self, space: Space, range: Range<&[u8]>, visit: Visit<'_>) -> Result<(), EngineError> {
         View(self.view()).scan_back(space, range, visit)
     }
 }
@@ -202,16 +178,10 @@ impl Read for MemoryEngine {
 struct View(Arc<Items>);
 
 impl View {
-    fn range(
-        &self,
-        space: Space,
-        range: Range<&[u8]>,
-    ) -> impl DoubleEndedIterator<Item = (&Bytes, &Bytes)> {
+    fn range(&self, space: Space, range: Range<&[u8]>) -> impl DoubleEndedIterator<Item = (&Bytes, &Bytes)> {
         // A map panics on a range that ends before it begins; here it is merely empty.
         let end = range.end.max(range.start);
-        self.0
-            .space(space)
-            .range::<[u8], _>((Bound::Included(range.start), Bound::Excluded(end)))
+        self.0.space(space).range::<[u8], _>((Bound::Included(range.start), Bound::Excluded(end)))
     }
 }
 
@@ -229,12 +199,7 @@ impl Read for View {
         Ok(())
     }
 
-    fn scan_back(
-        &self,
-        space: Space,
-        range: Range<&[u8]>,
-        visit: Visit<'_>,
-    ) -> Result<(), EngineError> {
+    fn scan_back(&self, space: Space, range: Range<&[u8]>, visit: Visit<'_>) -> Result<(), EngineError> {
         for (key, value) in self.range(space, range).rev() {
             if visit(key, value.clone()).is_break() {
                 break;

@@ -11,9 +11,7 @@ use std::{collections::BTreeMap, fmt};
 
 /// Number of one group's incarnation on this node, part of all its keys. Handed out once and never reused, so that nothing of a removed group can
 /// turn up in a later one.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Local(pub u32);
 
@@ -110,21 +108,7 @@ impl Prefix {
     const fn group(purpose: Purpose, local: Local, epoch: u64) -> Self {
         let l = local.0.to_be_bytes();
         let e = epoch.to_be_bytes();
-        let bytes = [
-            purpose as u8,
-            l[0],
-            l[1],
-            l[2],
-            l[3],
-            e[0],
-            e[1],
-            e[2],
-            e[3],
-            e[4],
-            e[5],
-            e[6],
-            e[7],
-        ];
+        let bytes = [purpose as u8, l[0], l[1], l[2], l[3], e[0], e[1], e[2], e[3], e[4], e[5], e[6], e[7]];
         Self { purpose, bytes }
     }
 
@@ -141,28 +125,18 @@ impl Prefix {
     /// The group that owns the keys, [`Local::NODE`] for the node's own.
     pub const fn local(&self) -> Local {
         let [_, a, b, c, d, ..] = self.bytes;
-        if self.purpose.length() < 5 {
-            Local::NODE
-        } else {
-            Local(u32::from_be_bytes([a, b, c, d]))
-        }
+        if self.purpose.length() < 5 { Local::NODE } else { Local(u32::from_be_bytes([a, b, c, d])) }
     }
 
     /// The state epoch, for purposes that have one.
     pub const fn epoch(&self) -> Option<u64> {
         let [_, _, _, _, _, a, b, c, d, e, f, g, h] = self.bytes;
-        if self.purpose.length() < LENGTH_MAX {
-            None
-        } else {
-            Some(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
-        }
+        if self.purpose.length() < LENGTH_MAX { None } else { Some(u64::from_be_bytes([a, b, c, d, e, f, g, h])) }
     }
 
     /// The bytes.
     pub fn as_slice(&self) -> &[u8] {
-        self.bytes
-            .get(..self.purpose.length())
-            .unwrap_or(&self.bytes)
+        self.bytes.get(..self.purpose.length()).unwrap_or(&self.bytes)
     }
 
     /// The key `prefix ++ suffix`.
@@ -199,9 +173,7 @@ impl Prefix {
 
     /// The prefix to which a key belongs, or `None` if no purpose has such keys.
     pub fn of_key(key: &[u8]) -> Option<Self> {
-        let purpose = Purpose::ALL
-            .into_iter()
-            .find(|purpose| key.first() == Some(&(*purpose as u8)))?;
+        let purpose = Purpose::ALL.into_iter().find(|purpose| key.first() == Some(&(*purpose as u8)))?;
         let mut bytes = [0; LENGTH_MAX];
         let head = key.get(..purpose.length())?;
         for (to, from) in bytes.iter_mut().zip(head) {
@@ -316,15 +288,10 @@ impl Prefixes {
     pub fn new() -> Self {
         let node = [NODE, REGISTRY, TOMBSTONES, PEERS];
         let taken = node.into_iter().map(|prefix| {
-            let owner = Owner {
-                local: Local::NODE,
-                purpose: prefix.purpose,
-            };
+            let owner = Owner { local: Local::NODE, purpose: prefix.purpose };
             ((prefix.space(), prefix.as_slice().to_vec()), owner)
         });
-        Self {
-            taken: taken.collect(),
-        }
+        Self { taken: taken.collect() }
     }
 
     /// Claims all prefixes of a group and of the state epoch under which its data lies. On an error nothing is claimed.
@@ -352,37 +319,18 @@ impl Prefixes {
     pub fn claim(&mut self, local: Local, space: Space, bytes: &[u8]) -> Result<(), Clash> {
         let claimed = bytes.to_vec();
         if let Some(owner) = self.taken.get(&(space, claimed.clone())) {
-            return Err(Clash::Equal {
-                claimed,
-                owner: *owner,
-            });
+            return Err(Clash::Equal { claimed, owner: *owner });
         }
         if let Some((taken, owner)) = self.nested(space, bytes) {
-            return Err(Clash::Nested {
-                claimed,
-                taken,
-                owner,
-            });
+            return Err(Clash::Nested { claimed, taken, owner });
         }
-        let Some(prefix) = Prefix::of_key(bytes)
-            .filter(|prefix| prefix.as_slice() == bytes && prefix.space() == space)
-        else {
+        let Some(prefix) = Prefix::of_key(bytes).filter(|prefix| prefix.as_slice() == bytes && prefix.space() == space) else {
             return Err(Clash::Unknown { claimed });
         };
         if prefix.local() != local {
-            return Err(Clash::CrossGroup {
-                claimed,
-                claimant: local,
-                named: prefix.local(),
-            });
+            return Err(Clash::CrossGroup { claimed, claimant: local, named: prefix.local() });
         }
-        self.taken.insert(
-            (space, claimed),
-            Owner {
-                local,
-                purpose: prefix.purpose,
-            },
-        );
+        self.taken.insert((space, claimed), Owner { local, purpose: prefix.purpose });
         Ok(())
     }
 
@@ -393,12 +341,10 @@ impl Prefixes {
 
     /// A claim that contains these bytes, or that lies within them.
     fn nested(&self, space: Space, bytes: &[u8]) -> Option<(Vec<u8>, Owner)> {
-        let outer = (0..bytes.len())
-            .filter_map(|end| bytes.get(..end))
-            .find_map(|head| {
-                let key = (space, head.to_vec());
-                self.taken.get(&key).map(|owner| (key.1, *owner))
-            });
+        let outer = (0..bytes.len()).filter_map(|end| bytes.get(..end)).find_map(|head| {
+            let key = (space, head.to_vec());
+            self.taken.get(&key).map(|owner| (key.1, *owner))
+        });
         // Keys inside `bytes` sort right behind it.
         outer.or_else(|| {
             let next = self.taken.range((space, bytes.to_vec())..).next()?;
@@ -416,45 +362,23 @@ mod tests {
     fn equal_nested_and_cross_group_claims_are_refused() {
         let mut ledger = Prefixes::new();
         ledger.claim_group(Local(1), 7).unwrap();
-        assert!(matches!(
-            ledger.claim_group(Local(1), 7),
-            Err(Clash::Equal { .. })
-        ));
+        assert!(matches!(ledger.claim_group(Local(1), 7), Err(Clash::Equal { .. })));
 
         let log_of_1 = log(Local(1));
         let inside = log_of_1.key(&[0]);
-        assert!(matches!(
-            ledger.claim(Local(1), Space::Log, &inside),
-            Err(Clash::Nested { .. })
-        ));
-        assert!(matches!(
-            ledger.claim(Local(1), Space::Log, &log_of_1.as_slice()[..3]),
-            Err(Clash::Nested { .. })
-        ));
-        assert!(matches!(
-            ledger.claim(Local(2), Space::Log, log(Local(3)).as_slice()),
-            Err(Clash::CrossGroup { .. })
-        ));
-        assert!(matches!(
-            ledger.claim(Local(2), Space::Log, &[0x7f]),
-            Err(Clash::Unknown { .. })
-        ));
+        assert!(matches!(ledger.claim(Local(1), Space::Log, &inside), Err(Clash::Nested { .. })));
+        assert!(matches!(ledger.claim(Local(1), Space::Log, &log_of_1.as_slice()[..3]), Err(Clash::Nested { .. })));
+        assert!(matches!(ledger.claim(Local(2), Space::Log, log(Local(3)).as_slice()), Err(Clash::CrossGroup { .. })));
+        assert!(matches!(ledger.claim(Local(2), Space::Log, &[0x7f]), Err(Clash::Unknown { .. })));
         assert!(
-            matches!(
-                ledger.claim(Local(2), Space::Log, hard_state(Local(2)).as_slice()),
-                Err(Clash::Unknown { .. })
-            ),
+            matches!(ledger.claim(Local(2), Space::Log, hard_state(Local(2)).as_slice()), Err(Clash::Unknown { .. })),
             "wrong keyspace"
         );
 
         // A refused claim leaves nothing behind, a released one is free again.
-        ledger
-            .claim(Local(2), Space::State, state_data(Local(2), 1).as_slice())
-            .unwrap();
+        ledger.claim(Local(2), Space::State, state_data(Local(2), 1).as_slice()).unwrap();
         assert!(ledger.claim_group(Local(2), 1).is_err());
-        ledger
-            .claim(Local(2), Space::Log, log(Local(2)).as_slice())
-            .unwrap();
+        ledger.claim(Local(2), Space::Log, log(Local(2)).as_slice()).unwrap();
         ledger.release_group(Local(1));
         ledger.claim_group(Local(1), 7).unwrap();
     }
@@ -462,12 +386,7 @@ mod tests {
     #[test]
     fn purposes_have_distinct_first_bytes() {
         for (at, purpose) in Purpose::ALL.iter().enumerate() {
-            assert!(
-                Purpose::ALL
-                    .iter()
-                    .skip(at + 1)
-                    .all(|other| *other as u8 != *purpose as u8)
-            );
+            assert!(Purpose::ALL.iter().skip(at + 1).all(|other| *other as u8 != *purpose as u8));
         }
     }
 

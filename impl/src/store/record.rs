@@ -2,7 +2,6 @@
 //!
 //! The checksum covers the key as well: a value that turns up under another key is damage, not data.
 
-use super::prefix::Local;
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -18,9 +17,7 @@ pub enum RecordError {
     )]
     Checksum,
     /// Written by another version of the program.
-    #[error(
-        "it has version {0}, this program reads version {VERSION}; use the version of roadstead that wrote the data folder"
-    )]
+    #[error("it has version {0}, this program reads version {VERSION}; use the version of roadstead that wrote the data folder")]
     Version(u8),
     /// The checksum is right, the content makes no sense.
     #[error("its content does not decode; the program that wrote it is not this one")]
@@ -29,21 +26,15 @@ pub enum RecordError {
 
 /// The value that stores `record` under `key`.
 pub(crate) fn encode(key: &[u8], record: &impl Serialize) -> Result<Bytes, RecordError> {
-    let mut value =
-        postcard::to_extend(record, vec![0, 0, 0, 0, VERSION]).map_err(|_| RecordError::Content)?;
+    let mut value = postcard::to_extend(record, vec![0, 0, 0, 0, VERSION]).map_err(|_| RecordError::Content)?;
     let crc = checksum(key, value.get(4..).unwrap_or_default());
-    value
-        .iter_mut()
-        .zip(crc.to_le_bytes())
-        .for_each(|(to, from)| *to = from);
+    value.iter_mut().zip(crc.to_le_bytes()).for_each(|(to, from)| *to = from);
     Ok(Bytes::from(value))
 }
 
 /// The record that was stored under `key`.
 pub(crate) fn decode<T: DeserializeOwned>(key: &[u8], value: &[u8]) -> Result<T, RecordError> {
-    let (crc, rest) = value
-        .split_first_chunk::<4>()
-        .ok_or(RecordError::Checksum)?;
+    let (crc, rest) = value.split_first_chunk::<4>().ok_or(RecordError::Checksum)?;
     if u32::from_le_bytes(*crc) != checksum(key, rest) {
         return Err(RecordError::Checksum);
     }
@@ -62,13 +53,6 @@ pub(crate) fn checksum(key: &[u8], content: &[u8]) -> u32 {
     crc.finalize()
 }
 
-/// The group number at the start of the rest of a key, for keys that end with it.
-pub(crate) fn local_of(rest: &[u8]) -> Option<Local> {
-    rest.try_into()
-        .ok()
-        .map(|bytes| Local(u32::from_be_bytes(bytes)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,29 +60,15 @@ mod tests {
     #[test]
     fn a_flipped_bit_or_another_key_is_refused() {
         let value = encode(b"key", &(7u64, "name")).unwrap();
-        assert_eq!(
-            decode::<(u64, String)>(b"key", &value),
-            Ok((7, "name".to_owned()))
-        );
-        assert_eq!(
-            decode::<(u64, String)>(b"kez", &value),
-            Err(RecordError::Checksum)
-        );
+        assert_eq!(decode::<(u64, String)>(b"key", &value), Ok((7, "name".to_owned())));
+        assert_eq!(decode::<(u64, String)>(b"kez", &value), Err(RecordError::Checksum));
         for bit in 0..value.len() * 8 {
             let mut damaged = value.to_vec();
             damaged[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(
-                decode::<(u64, String)>(b"key", &damaged),
-                Err(RecordError::Checksum),
-                "bit {bit}"
-            );
+            assert_eq!(decode::<(u64, String)>(b"key", &damaged), Err(RecordError::Checksum), "bit {bit}");
         }
         for end in 0..value.len() {
-            assert_eq!(
-                decode::<(u64, String)>(b"key", &value[..end]),
-                Err(RecordError::Checksum),
-                "cut at {end}"
-            );
+            assert_eq!(decode::<(u64, String)>(b"key", &value[..end]), Err(RecordError::Checksum), "cut at {end}");
         }
     }
 }

@@ -106,9 +106,7 @@ pub enum RegistryError {
     #[error("group {0} does not exist on this node; `roadstead group list` shows those that do")]
     Unknown(GroupId),
     /// Every local number was used.
-    #[error(
-        "this data folder has held {LOCAL_MAX} groups, the most it can number; start a new data folder"
-    )]
+    #[error("this data folder has held {LOCAL_MAX} groups, the most it can number; start a new data folder")]
     Exhausted,
     /// A peer came with another data folder than before.
     #[error(
@@ -145,18 +143,8 @@ impl Registry {
         for (record, epoch) in &stored.groups {
             prefixes.claim_group(record.local, *epoch)?;
         }
-        let groups = stored
-            .groups
-            .into_iter()
-            .map(|(record, _)| (record.group, record))
-            .collect();
-        Ok(Self {
-            groups,
-            tombstones: stored.tombstones,
-            peers: stored.peers,
-            last_local: stored.last_local,
-            prefixes,
-        })
+        let groups = stored.groups.into_iter().map(|(record, _)| (record.group, record)).collect();
+        Ok(Self { groups, tombstones: stored.tombstones, peers: stored.peers, last_local: stored.last_local, prefixes })
     }
 
     /// The groups in order of their numbers.
@@ -180,10 +168,7 @@ impl Registry {
             return Err(RegistryError::Exists(new.group));
         }
         if self.is_removed(new.group, new.incarnation) {
-            return Err(RegistryError::Removed {
-                group: new.group,
-                incarnation: new.incarnation,
-            });
+            return Err(RegistryError::Removed { group: new.group, incarnation: new.incarnation });
         }
         if self.last_local >= LOCAL_MAX {
             return Err(RegistryError::Exhausted);
@@ -191,72 +176,33 @@ impl Registry {
         let local = Local(self.last_local + 1);
         self.prefixes.claim_group(local, FIRST_EPOCH)?;
         self.last_local = local.0;
-        let NewGroup {
-            group,
-            generation,
-            incarnation,
-            service,
-            protocol,
-            members,
-            timers,
-        } = new;
-        let record = GroupRecord {
-            local,
-            group,
-            generation,
-            incarnation,
-            service,
-            protocol,
-            members,
-            timers,
-        };
+        let NewGroup { group, generation, incarnation, service, protocol, members, timers } = new;
+        let record = GroupRecord { local, group, generation, incarnation, service, protocol, members, timers };
         self.groups.insert(group, record.clone());
         Ok((record.clone(), Change::Create(record)))
     }
 
     /// Removes a group for ever.
     pub fn plan_remove(&mut self, group: GroupId) -> Result<(GroupRecord, Change), RegistryError> {
-        let record = self
-            .groups
-            .remove(&group)
-            .ok_or(RegistryError::Unknown(group))?;
+        let record = self.groups.remove(&group).ok_or(RegistryError::Unknown(group))?;
         self.tombstones.insert((group, record.incarnation));
         self.prefixes.release_group(record.local);
-        let change = Change::Remove {
-            local: record.local,
-            group,
-            incarnation: record.incarnation,
-        };
+        let change = Change::Remove { local: record.local, group, incarnation: record.incarnation };
         Ok((record, change))
     }
 
     /// Sets a group's timers.
-    pub fn plan_update(
-        &mut self,
-        group: GroupId,
-        timers: Vec<u8>,
-    ) -> Result<Change, RegistryError> {
-        let record = self
-            .groups
-            .get_mut(&group)
-            .ok_or(RegistryError::Unknown(group))?;
+    pub fn plan_update(&mut self, group: GroupId, timers: Vec<u8>) -> Result<Change, RegistryError> {
+        let record = self.groups.get_mut(&group).ok_or(RegistryError::Unknown(group))?;
         record.timers = timers;
         Ok(Change::Update(record.clone()))
     }
 
     /// Compares a peer's store id with the remembered one; `Some` change if it is the first.
-    pub fn plan_peer(
-        &mut self,
-        node: NodeId,
-        store: u128,
-    ) -> Result<Option<Change>, RegistryError> {
+    pub fn plan_peer(&mut self, node: NodeId, store: u128) -> Result<Option<Change>, RegistryError> {
         match self.peers.get(&node) {
             Some(known) if *known == store => Ok(None),
-            Some(known) => Err(RegistryError::PeerStore {
-                node,
-                known: *known,
-                found: store,
-            }),
+            Some(known) => Err(RegistryError::PeerStore { node, known: *known, found: store }),
             None => {
                 self.peers.insert(node, store);
                 Ok(Some(Change::Peer { node, store }))

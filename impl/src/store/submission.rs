@@ -71,35 +71,19 @@ pub struct Completion {
 impl Submission {
     /// What it will answer with.
     pub fn completion(&self) -> Completion {
-        Completion {
-            local: self.local,
-            incarnation: self.incarnation,
-            ticket: self.ticket,
-        }
+        Completion { local: self.local, incarnation: self.incarnation, ticket: self.ticket }
     }
 
     /// Bytes that it keeps in memory while it waits: its payloads and a fixed sum per entry.
     pub fn weight(&self) -> usize {
-        let Write::Persist {
-            append: Some(append),
-            ..
-        } = &self.write
-        else {
+        let Write::Persist { append: Some(append), .. } = &self.write else {
             return size_of::<Self>();
         };
-        size_of::<Self>()
-            + append
-                .entries
-                .iter()
-                .map(|entry| size_of::<Entry>() + entry.payload.len())
-                .sum::<usize>()
+        size_of::<Self>() + append.entries.iter().map(|entry| size_of::<Entry>() + entry.payload.len()).sum::<usize>()
     }
 
     /// Whether it carries a term or a vote, so that its completion waits for the witness.
     pub fn carries_hard_state(&self) -> bool {
-        matches!(
-            self.write,
-            Write::Persist { hard: Some(_), .. } | Write::Install { .. }
-        )
+        matches!(self.write, Write::Persist { hard: Some(_), .. } | Write::Install { .. })
     }
 }

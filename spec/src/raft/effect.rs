@@ -15,9 +15,7 @@ pub struct HardState {
 }
 
 /// What a completed persist reports: the term in which it was issued and the last index of the log then.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Mark {
     /// The node's term when the persist was issued.
     pub term: Term,

@@ -7,9 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// A confirmation round of a leader: numbered by the core within a term, echoed by every append answer, so that a read can wait for
 /// a round that started after it arrived. Source: dissertation §6.4, "exchanges heartbeats with a majority".
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Round(pub u64);
 
