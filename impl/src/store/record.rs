@@ -2,7 +2,6 @@
 //!
 //! The checksum covers the key as well: a value that turns up under another key is damage, not data.
 
-use super::prefix::Local;
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -52,11 +51,6 @@ pub(crate) fn checksum(key: &[u8], content: &[u8]) -> u32 {
     crc.update(key);
     crc.update(content);
     crc.finalize()
-}
-
-/// The group number at the start of the rest of a key, for keys that end with it.
-pub(crate) fn local_of(rest: &[u8]) -> Option<Local> {
-    rest.try_into().ok().map(|bytes| Local(u32::from_be_bytes(bytes)))
 }
 
 #[cfg(test)]
