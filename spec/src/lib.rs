@@ -18,12 +18,10 @@ extern crate alloc;
 
 pub mod dispatch;
 pub mod id;
-pub mod outbox;
 pub mod invariants;
+pub mod outbox;
 pub mod raft;
 pub mod trace;
 pub mod wire;
-pub mod raft;
-pub mod trace;
 
 pub use id::{EntryId, GroupId, Incarnation, Index, NodeId, Term};

@@ -126,6 +126,12 @@ impl Handle {
         self.ask(|reply| Command::Observe { reply }).await
     }
 
+    /// Tells the node to end, without waiting for it.
+    pub(crate) fn shutdown_soon(&self, deadline: Duration) {
+        let (reply, _) = oneshot::channel();
+        let _ = self.commands.try_send(Command::Shutdown { deadline, reply });
+    }
+
     /// Ends the node: takes nothing in any more, lets what has begun finish until `deadline`, and makes everything durable.
     pub async fn shutdown(&self, deadline: Duration) {
         let _ = self.ask(|reply| Command::Shutdown { deadline, reply }).await;

@@ -12,15 +12,9 @@ use crate::{
     port::{PeerOptions, Port, PortLimits, PortOptions, PortTimers},
     shard::{Millis, OpenGroup, Shard, ShardOptions},
     state_machine::StateMachine,
-    store::{
-        format::Expected,
-        open::Store,
-        recover::{OpenedGroup, Recovered},
-        registry::{self, Change, GroupRecord, NewGroup, Registry},
-        thread::StorageThread,
-    },
+    store::{self, Change, Expected, GroupRecord, NewGroup, OpenedGroup, Recovered, Registry, StorageThread, Store},
 };
-use rand::{Rng, TryRng, rngs::SysRng};
+use rand::{TryRng, rngs::SysRng};
 use roadstead_spec::{
     NodeId,
     wire::{
@@ -78,7 +72,7 @@ pub(crate) async fn open(mut options: NodeOptions) -> Result<(EventLoop, Handle)
         node.open_recovered(group);
     }
     for record in planned.new {
-        node.open_new(record, None);
+        node.open_new(record);
     }
     node.wait_until_open(&mut internal).await?;
     node.start(internal, port_inbox, commands);
@@ -87,8 +81,7 @@ pub(crate) async fn open(mut options: NodeOptions) -> Result<(EventLoop, Handle)
 
 fn open_store(options: &NodeOptions) -> Result<Store, StartError> {
     let expected = Expected { cluster: options.cluster, node: options.node };
-    Store::open(&options.data, expected)
-        .map_err(|source| StartError::Store { folder: options.data.display().to_string(), source })
+    Store::open(&options.data, expected).map_err(|source| StartError::Store { folder: options.data.display().to_string(), source })
 }
 
 /// What the options change in the data folder.
@@ -113,7 +106,11 @@ fn plan_groups(options: &NodeOptions, registry: &mut Registry) -> Result<Planned
 }
 
 /// Plans a group that is not here yet.
-pub(crate) fn plan_group(options: &NodeOptions, registry: &mut Registry, group: &GroupOptions) -> Result<(GroupRecord, Change), GroupError> {
+pub(crate) fn plan_group(
+    options: &NodeOptions,
+    registry: &mut Registry,
+    group: &GroupOptions,
+) -> Result<(GroupRecord, Change), GroupError> {
     check_members(options, group)?;
     let limit = options.limits.max_groups;
     if registry.groups().count() >= limit {
@@ -125,7 +122,7 @@ pub(crate) fn plan_group(options: &NodeOptions, registry: &mut Registry, group: 
         incarnation: group.incarnation(options.cluster),
         service: group.service.clone(),
         protocol: match group.protocol {
-            Protocol::Raft => registry::Protocol::Raft,
+            Protocol::Raft => store::Protocol::Raft,
         },
         members: sorted(&group.members),
         timers: Vec::new(),
@@ -153,7 +150,7 @@ fn check_members(options: &NodeOptions, group: &GroupOptions) -> Result<(), Grou
     }
 }
 
-fn compare(group: &GroupOptions, record: &GroupRecord) -> Result<(), GroupError> {
+pub(crate) fn compare(group: &GroupOptions, record: &GroupRecord) -> Result<(), GroupError> {
     let members = |members: &[NodeId]| format!("{:?}", members.iter().map(|member| member.0).collect::<Vec<_>>());
     let pairs = [
         ("generation", group.generation.to_string(), record.generation.to_string()),
@@ -177,10 +174,13 @@ pub(crate) fn opening(options: &NodeOptions, group: OpenedGroup, machine: Option
     OpenGroup { record, recovered: log.map_err(|damage| damage.to_string()), epoch: StateEpoch(state_epoch), machine }
 }
 
+/// Where the state of a new group lies.
+const FIRST_EPOCH: u64 = 1;
+
 /// What a group that was just created is opened with.
 pub(crate) fn fresh(record: GroupRecord) -> OpenedGroup {
     let log = Recovered { hard: Default::default(), base: Default::default(), runs: Vec::new(), last: Default::default() };
-    OpenedGroup { record, state_epoch: 0, log: Ok(log) }
+    OpenedGroup { record, state_epoch: FIRST_EPOCH, log: Ok(log) }
 }
 
 fn wire_limits(options: &NodeOptions) -> wire::Limits {
@@ -199,11 +199,8 @@ fn shard_options(options: &NodeOptions, boot: u64) -> ShardOptions {
 }
 
 fn port_options(options: &NodeOptions, registry: &Registry, store: u128, boot: u64, seed: u64) -> PortOptions {
-    let peer = |(id, address): (&NodeId, &String)| PeerOptions {
-        node: *id,
-        address: address.clone(),
-        store: registry.peer_store(*id).map(StoreId),
-    };
+    let peer =
+        |(id, address): (&NodeId, &String)| PeerOptions { node: *id, address: address.clone(), store: registry.peer(*id).map(StoreId) };
     let policy = match options.header {
         HeaderPolicy::Auto => Policy::Auto,
         HeaderPolicy::Legacy => Policy::Legacy,

@@ -5,7 +5,7 @@ use crate::{
     port::BindError,
     service,
     state_machine::StateMachine,
-    store::{open::OpenError, registry::RegistryError},
+    store::{OpenError, RegistryError},
 };
 use roadstead_spec::{GroupId, Incarnation, NodeId};
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf};
@@ -34,6 +34,11 @@ impl Services {
         self.0.get(name).map(|factory| factory())
     }
 
+    /// Whether there is a service of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// The names, for error messages.
     pub(crate) fn names(&self) -> String {
         self.0.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
@@ -43,9 +48,7 @@ impl Services {
 impl Default for Services {
     /// The services that come with Roadstead.
     fn default() -> Self {
-        service::NAMES.iter().fold(Self::none(), |services, name| {
-            services.with(name, move || service::new(name).unwrap_or_else(|| unreachable!("{name} is one of service::NAMES")))
-        })
+        service::SERVICES.iter().fold(Self::none(), |services, (name, make)| services.with(name, make))
     }
 }
 

@@ -5,10 +5,10 @@ use crate::state_machine::StateMachine;
 pub mod kv;
 
 /// Makes a service's state machine, empty.
-type Make = fn() -> Box<dyn StateMachine>;
+pub type Make = fn() -> Box<dyn StateMachine>;
 
 /// All services, by name.
-const SERVICES: &[(&str, Make)] = &[("kv", || Box::<kv::Kv>::default())];
+pub const SERVICES: &[(&str, Make)] = &[("kv", || Box::<kv::Kv>::default())];
 
 /// A new state machine of the service with this name; `None` if there is none such (the names are [`names`]).
 pub fn create(name: &str) -> Option<Box<dyn StateMachine>> {

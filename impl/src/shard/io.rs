@@ -159,6 +159,8 @@ pub enum Lifecycle {
     Opened(GroupId),
     /// It stopped for good, with the reason.
     Failed(GroupId, String),
+    /// The state through this index is durable and the log compacted behind it, as somebody asked.
+    SnapshotTaken(GroupId, Index),
     /// It is removed, and all its data is gone.
     Destroyed(GroupKey),
 }

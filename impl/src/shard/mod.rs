@@ -141,6 +141,12 @@ impl Shard {
         self.ctx.timers.next().min(self.next_tick)
     }
 
+    /// Whether nobody waits for anything: a good moment to end.
+    pub fn is_quiet(&self) -> bool {
+        let busy = |slot: &Slot| matches!(&slot.phase, Phase::Running(replica) if replica.is_busy());
+        self.ctx.queries.is_empty() && self.ctx.forwarded.is_empty() && !self.slots.iter().flatten().any(|slot| busy(slot))
+    }
+
     /// Counters since the start.
     pub fn counters(&self) -> Counters {
         self.ctx.counters
@@ -342,6 +348,9 @@ impl Shard {
                 self.with(local, |replica, ctx| {
                     if at.index.0.saturating_sub(replica.snapshot.index.0) >= limit || forced.contains(&local) {
                         replica.snapshot_taken(ctx, at);
+                    }
+                    if forced.contains(&local) {
+                        ctx.out.lifecycle.push(Lifecycle::SnapshotTaken(replica.group, replica.snapshot.index));
                     }
                 });
             }

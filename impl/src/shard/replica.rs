@@ -108,6 +108,11 @@ impl Replica {
         self.execute(ctx, actions, Payloads::None);
     }
 
+    /// Whether somebody waits for an outcome.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.arrived.is_empty() || !self.writes.is_empty() || !self.reads.is_empty() || self.outbox.pending() > 0
+    }
+
     pub(crate) fn leads(&self) -> bool {
         self.state.as_leader().is_some()
     }

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     applier::{GroupKey, Outcome, StateEpoch, Work},
     state_machine::StateMachine,
-    store::{Recovered, registry::GroupRecord},
+    store::{GroupRecord, Recovered},
 };
 use roadstead_spec::{
     EntryId, Index, NodeId,

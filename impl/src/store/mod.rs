@@ -29,19 +29,6 @@ mod rounds;
 pub mod stats;
 pub mod storage;
 pub mod submission;
-
-/// TEMPORARY
-#[derive(Debug)]
-pub struct Recovered {
-    /// x
-    pub hard: roadstead_spec::raft::HardState,
-    /// x
-    pub base: roadstead_spec::EntryId,
-    /// x
-    pub runs: Vec<roadstead_spec::raft::Run>,
-    /// x
-    pub last: roadstead_spec::Index,
-}
 pub mod sweep;
 pub mod thread;
 pub mod witness;

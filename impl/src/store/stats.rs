@@ -34,6 +34,20 @@ impl StorageStats {
         counter.fetch_add(count, Relaxed);
     }
 
+    /// The time within which this share of all syncs was done, in seconds: the upper bound of its bucket. 0 before the first.
+    pub fn sync_seconds(&self, share: f64) -> f64 {
+        let counts = self.sync_histogram.each_ref().map(|count| count.load(Relaxed));
+        let wanted = (counts.iter().sum::<u64>() as f64 * share).ceil() as u64;
+        let mut seen = 0;
+        let bucket = counts.iter().position(|count| {
+            seen += count;
+            seen >= wanted
+        });
+        let longest = SYNC_BUCKETS_US.last().copied().unwrap_or_default();
+        let bound = bucket.filter(|_| wanted > 0).map_or(0, |bucket| SYNC_BUCKETS_US.get(bucket).copied().unwrap_or(longest));
+        bound as f64 / 1e6
+    }
+
     pub(crate) fn synced(&self, took: Duration) {
         Self::add(&self.rounds, 1);
         Self::add(&self.sync_nanos, u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));

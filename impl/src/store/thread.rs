@@ -164,7 +164,7 @@ impl StorageHandle {
     }
 
     /// Counters.
-    pub fn stats(&self) -> &StorageStats {
+    pub fn stats(&self) -> &Arc<StorageStats> {
         &self.stats
     }
 }

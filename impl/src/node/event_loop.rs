@@ -1,0 +1,367 @@
+//! The one loop of a node: gather, turn, carry out.
+
+use super::{
+    control::Waiting,
+    handle::Command,
+    open::{self, millis},
+    options::{NodeOptions, StartError},
+};
+use crate::{
+    applier::{ApplierSender, ApplierThread, Done, Job, NotSent},
+    launcher::Fatal,
+    port::{Port, PortEvent, Via},
+    shard::{Input, Lifecycle, LogRead, Millis, Outputs, Response, Shard},
+    state_machine::StateMachine,
+    store::{
+        Change, Completion, Entry, GroupRecord, LogReader, OpenedGroup, Registry, StorageHandle, StorageThread, Submission, Write,
+        format::FolderLock,
+    },
+};
+use bytes::Bytes;
+use roadstead_spec::{GroupId, Incarnation, wire::Version};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, sleep_until},
+};
+
+/// What the node's own threads say. The channel is unbounded, but what is in it is not: each message answers something that was counted when
+/// it was asked (submissions, jobs, log reads).
+#[derive(Debug)]
+pub(crate) enum Internal {
+    Durable(Result<Vec<Completion>, String>),
+    Done(Vec<Done>),
+    LogRead { read: LogRead, entries: Result<Vec<Entry>, String> },
+    Fatal(String),
+}
+
+/// Inputs that one turn takes from one channel at most, so that no source starves the others.
+const BATCH_MAX: usize = 256;
+
+/// Registry changes are numbered apart from the tickets of groups' outboxes.
+pub(super) const REGISTRY_TICKETS: u64 = 1 << 63;
+
+/// Everything that a loop is made of.
+pub(crate) struct Parts {
+    pub(crate) started: Instant,
+    pub(crate) shard: Shard,
+    pub(crate) registry: Registry,
+    pub(crate) storage: StorageThread,
+    pub(crate) applier: ApplierThread,
+    pub(crate) reader: LogReader,
+    pub(crate) port: Port,
+    pub(crate) options: NodeOptions,
+    pub(crate) store: u128,
+    pub(crate) internal: mpsc::UnboundedSender<Internal>,
+    pub(crate) lock: Option<FolderLock>,
+}
+
+/// Where the loop gets its inputs, once it is started.
+struct Inboxes {
+    internal: mpsc::UnboundedReceiver<Internal>,
+    port: mpsc::Receiver<PortEvent>,
+    commands: mpsc::Receiver<Command>,
+}
+
+/// A node.
+pub(crate) struct EventLoop {
+    pub(super) parts: Parts,
+    pub(super) storage: StorageHandle,
+    applier: ApplierSender,
+    inboxes: Option<Inboxes>,
+    pub(super) inbox: Vec<Input>,
+    /// Jobs that the applier had no room for; sent before any other.
+    held_jobs: VecDeque<Job>,
+    pub(super) waiting: Waiting,
+    /// Groups of the data folder whose service this node does not know: `add_group` brings their state machine.
+    pub(super) unclaimed: BTreeMap<GroupId, OpenedGroup>,
+    /// Requests of callers in this process.
+    pub(super) local: BTreeMap<u64, oneshot::Sender<Response>>,
+    pub(super) next_number: u64,
+    pub(super) ending: Option<Ending>,
+    pub(super) fatal: Option<String>,
+}
+
+/// The node ends.
+pub(super) struct Ending {
+    pub(super) deadline: Millis,
+    pub(super) replies: Vec<oneshot::Sender<()>>,
+}
+
+impl EventLoop {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self {
+            storage: parts.storage.handle(),
+            applier: parts.applier.sender(),
+            parts,
+            inboxes: None,
+            inbox: Vec::new(),
+            held_jobs: VecDeque::new(),
+            waiting: Waiting::default(),
+            unclaimed: BTreeMap::new(),
+            local: BTreeMap::new(),
+            next_number: 0,
+            ending: None,
+            fatal: None,
+        }
+    }
+
+    pub(super) fn now(&self) -> Millis {
+        millis(self.parts.started)
+    }
+
+    /// Opens a group that the data folder holds.
+    pub(crate) fn open_recovered(&mut self, group: OpenedGroup) {
+        if self.parts.options.services.has(&group.record.service) {
+            self.open_group(group, None);
+        } else {
+            let (id, service) = (group.record.group, &group.record.service);
+            tracing::info!(group = %id, %service, "the group waits for its state machine; add_group brings it");
+            self.unclaimed.insert(id, group);
+        }
+    }
+
+    /// Opens a group that was just created.
+    pub(crate) fn open_new(&mut self, record: GroupRecord) {
+        self.open_group(open::fresh(record), None);
+    }
+
+    pub(super) fn open_group(&mut self, group: OpenedGroup, machine: Option<Box<dyn StateMachine>>) {
+        let id = group.record.group;
+        let opening = open::opening(&self.parts.options, group, machine);
+        self.waiting.opening.insert(id);
+        let now = self.now();
+        if let Err(error) = self.parts.shard.open(now, opening) {
+            // The registry of the store and that of the shard hold the same groups.
+            tracing::error!(group = %id, %error, "the group could not be registered; this is a defect of Roadstead, please report it");
+            self.waiting.opening.remove(&id);
+        }
+    }
+
+    /// Gives changes of the registry to the storage thread.
+    pub(crate) fn submit_changes(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            self.submit_change(change);
+        }
+    }
+
+    /// Gives one change to the storage thread; the number comes back when it is durable.
+    pub(super) fn submit_change(&mut self, change: Change) -> u64 {
+        self.next_number += 1;
+        let ticket = REGISTRY_TICKETS | self.next_number;
+        let mut submissions =
+            vec![Submission { local: change.local(), incarnation: Incarnation::default(), ticket, write: Write::Registry(change) }];
+        if self.storage.submit(&mut submissions).is_err() {
+            self.fatal.get_or_insert_with(|| "the storage thread has stopped".into());
+        }
+        ticket
+    }
+
+    /// Runs until every group is open or has failed. The port does not accept yet.
+    pub(crate) async fn wait_until_open(&mut self, internal: &mut mpsc::UnboundedReceiver<Internal>) -> Result<(), StartError> {
+        self.turn();
+        while !self.waiting.opening.is_empty() && self.fatal.is_none() {
+            let Some(message) = internal.recv().await else { break };
+            self.take_internal(message);
+            self.turn();
+        }
+        match self.fatal.take() {
+            Some(reason) => Err(StartError::Stopped(reason)),
+            None => Ok(()),
+        }
+    }
+
+    /// The port accepts from now on.
+    pub(crate) fn start(
+        &mut self,
+        internal: mpsc::UnboundedReceiver<Internal>,
+        port: mpsc::Receiver<PortEvent>,
+        commands: mpsc::Receiver<Command>,
+    ) {
+        self.inboxes = Some(Inboxes { internal, port, commands });
+        self.parts.port.start();
+    }
+
+    /// Where the port listens.
+    pub(crate) fn local_addr(&self) -> std::net::SocketAddr {
+        self.parts.port.local_addr()
+    }
+
+    /// Runs until it is told to end, or must.
+    ///
+    /// # Errors
+    /// When storage or state machines failed.
+    pub(crate) async fn run(mut self) -> Result<(), Fatal> {
+        let Some(mut inboxes) = self.inboxes.take() else { return Ok(()) };
+        let (mut internal, mut port) = (Vec::with_capacity(BATCH_MAX), Vec::with_capacity(BATCH_MAX));
+        while !self.is_over() {
+            let wake = self.parts.started + Duration::from_millis(self.next_deadline().0.min(FAR_AHEAD_MS));
+            tokio::select! {
+                _ = inboxes.internal.recv_many(&mut internal, BATCH_MAX) => {}
+                _ = inboxes.port.recv_many(&mut port, BATCH_MAX), if self.storage.has_room() => {}
+                Some(command) = inboxes.commands.recv() => self.command(command),
+                () = sleep_until(wake) => {}
+            }
+            // Whatever else is there joins the same turn: one batch for the disk, one buffer per peer.
+            gather(&mut internal, || inboxes.internal.try_recv().ok());
+            if self.storage.has_room() {
+                gather(&mut port, || inboxes.port.try_recv().ok());
+            }
+            while let Ok(command) = inboxes.commands.try_recv() {
+                self.command(command);
+            }
+            internal.drain(..).for_each(|message| self.take_internal(message));
+            port.drain(..).for_each(|event| self.take_port(event));
+            self.turn();
+        }
+        self.end().await
+    }
+
+    fn next_deadline(&self) -> Millis {
+        let ending = self.ending.as_ref().map_or(Millis::NEVER, |ending| ending.deadline);
+        self.parts.shard.next_deadline().min(ending)
+    }
+
+    fn is_over(&self) -> bool {
+        let drained = || self.parts.shard.is_quiet();
+        self.fatal.is_some() || self.ending.as_ref().is_some_and(|ending| ending.deadline <= self.now() || drained())
+    }
+
+    fn take_internal(&mut self, message: Internal) {
+        match message {
+            Internal::Durable(Ok(completions)) => {
+                let (registry, groups): (Vec<_>, Vec<_>) =
+                    completions.into_iter().partition(|completion| completion.ticket & REGISTRY_TICKETS != 0);
+                registry.into_iter().for_each(|completion| self.change_durable(completion.ticket));
+                self.inbox.push(Input::Durable(groups));
+            }
+            Internal::Done(done) => self.inbox.push(Input::Done(done)),
+            Internal::LogRead { read, entries } => self.inbox.push(Input::LogRead { read, entries }),
+            Internal::Durable(Err(reason)) | Internal::Fatal(reason) => {
+                self.fatal.get_or_insert(reason);
+            }
+        }
+    }
+
+    fn take_port(&mut self, event: PortEvent) {
+        match event {
+            PortEvent::PeerUp { peer, via, identity, version } => {
+                if let Some(identity) = identity {
+                    self.remember_store(peer, identity.store);
+                }
+                if via == Via::Dialled && version == Version::Extended {
+                    self.inbox.push(Input::PeerUp(peer));
+                } else if via == Via::Dialled {
+                    tracing::warn!(%peer, "the peer speaks the legacy header only; groups other than 0 cannot reach it");
+                }
+            }
+            PortEvent::PeerDown { peer, via: Via::Dialled, reason } => {
+                tracing::info!(%peer, %reason, "connection to the peer lost");
+                self.inbox.push(Input::PeerDown(peer));
+            }
+            PortEvent::PeerDown { via: Via::Accepted(_), .. } | PortEvent::ClientGone { .. } => {}
+            PortEvent::PeerFrames { peer, frames, .. } => self.inbox.push(Input::PeerFrames { peer, frames }),
+            PortEvent::ClientFrames { conn, frames } => self.inbox.push(Input::ClientFrames { conn, frames }),
+        }
+    }
+
+    fn turn(&mut self) {
+        let now = self.now();
+        let outputs = self.parts.shard.turn(now, self.storage.has_room(), &mut self.inbox);
+        self.carry_out(outputs);
+    }
+
+    /// The disk first, so that it works while frames travel.
+    fn carry_out(&mut self, mut outputs: Outputs) {
+        if !outputs.submissions.is_empty() && self.storage.submit(&mut outputs.submissions).is_err() {
+            self.fatal.get_or_insert_with(|| "the storage thread has stopped".into());
+        }
+        for (peer, frames) in outputs.peers {
+            // A frame that is not sent is a frame that the network lost.
+            let _ = self.parts.port.send_peer(peer, Bytes::from(frames));
+        }
+        for (conn, answers) in outputs.clients {
+            let _ = self.parts.port.send_client(conn, Bytes::from(answers.frames), answers.count);
+        }
+        self.send_jobs(outputs.jobs);
+        for read in outputs.log_reads {
+            self.read_log(read);
+        }
+        for (token, response) in outputs.local {
+            if let Some(reply) = self.local.remove(&token) {
+                let _ = reply.send(response);
+            }
+        }
+        for lifecycle in outputs.lifecycle {
+            self.lifecycle(lifecycle);
+        }
+    }
+
+    fn send_jobs(&mut self, jobs: Vec<Job>) {
+        self.held_jobs.extend(jobs);
+        if self.held_jobs.is_empty() {
+            return;
+        }
+        match self.applier.try_send(std::mem::take(&mut self.held_jobs).into()) {
+            Ok(()) => {}
+            // Sent again with the next turn, which the applier's next answer brings. What waits is bounded by `apply_queue_bytes`.
+            Err(NotSent::Full(jobs)) => self.held_jobs = jobs.into(),
+            Err(NotSent::Stopped(_)) => {
+                self.fatal.get_or_insert_with(|| "the applier has stopped".into());
+            }
+        }
+    }
+
+    /// Reads of the log may wait for a disk, so they run on the runtime's blocking threads.
+    fn read_log(&self, read: LogRead) {
+        let (reader, done) = (self.parts.reader.clone(), self.parts.internal.clone());
+        tokio::task::spawn_blocking(move || {
+            let entries = reader.read(read.key.local, read.from, read.entries_max, read.bytes_max);
+            let _ = done.send(Internal::LogRead { read, entries: entries.map_err(|error| error.to_string()) });
+        });
+    }
+
+    fn lifecycle(&mut self, lifecycle: Lifecycle) {
+        match lifecycle {
+            Lifecycle::Opened(group) => self.opened(group, None),
+            Lifecycle::Failed(group, reason) => self.opened(group, Some(reason)),
+            Lifecycle::SnapshotTaken(group, through) => self.snapshot_taken(group, through),
+            Lifecycle::Destroyed(key) => tracing::info!(local = %key.local, "the data of a removed group is deleted"),
+        }
+    }
+
+    /// Stops the threads: storage finishes what it has, and the state database is synced so that the next start is short.
+    async fn end(mut self) -> Result<(), Fatal> {
+        if let Some(ending) = &self.ending {
+            let left = Duration::from_millis(ending.deadline.since(self.now()));
+            self.parts.port.shutdown(left.max(MIN_CLOSING)).await;
+        }
+        let ended = self.fatal.take().map_or(Ok(()), |reason| Err(Fatal::new(reason)));
+        let Parts { storage, applier, lock, .. } = self.parts;
+        if ended.is_ok() {
+            let _ = self.applier.try_send(vec![Job::Checkpoint]);
+            applier.stop();
+            storage.stop();
+        }
+        for reply in self.ending.into_iter().flat_map(|ending| ending.replies) {
+            let _ = reply.send(());
+        }
+        drop(lock);
+        ended
+    }
+}
+
+/// The runtime's clock cannot be asked for moments that lie too far ahead.
+const FAR_AHEAD_MS: u64 = 1 << 40;
+/// Queued answers get at least this long to leave.
+const MIN_CLOSING: Duration = Duration::from_millis(100);
+
+fn gather<T>(into: &mut Vec<T>, mut next: impl FnMut() -> Option<T>) {
+    while into.len() < BATCH_MAX {
+        let Some(one) = next() else { return };
+        into.push(one);
+    }
+}
