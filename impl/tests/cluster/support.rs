@@ -1,0 +1,143 @@
+//! A cluster to test with: every node a launcher of its own, on ports that were free a moment ago.
+
+use bytes::Bytes;
+use roadstead::{
+    config::Timers,
+    launcher::{Group, Launcher},
+    node::{GroupOptions, NodeOptions, Services},
+    shard::Response,
+    state_machine::{Command, StateMachine, StateMachineError, StateRead, StateWrite},
+};
+use roadstead_spec::{GroupId, NodeId};
+use std::{
+    collections::BTreeMap,
+    net::{SocketAddr, TcpListener},
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+
+/// Anything that has not happened by then counts as failed.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A number in the store: `add N` adds and answers the sum, `get` answers it.
+#[derive(Default)]
+pub struct Counter;
+
+impl StateMachine for Counter {
+    fn apply(&mut self, commands: &[Command], state: &mut dyn StateWrite, answers: &mut Vec<Bytes>) -> Result<(), StateMachineError> {
+        for command in commands {
+            let text = String::from_utf8_lossy(&command.payload);
+            let Some(amount) = text.strip_prefix("add ").and_then(|number| number.parse::<u64>().ok()) else {
+                answers.push(Bytes::from_static(b"add NUMBER"));
+                continue;
+            };
+            let sum = read(state)? + amount;
+            let text = Bytes::from(sum.to_string());
+            state.put(Bytes::from_static(b"sum"), text.clone());
+            answers.push(text);
+        }
+        Ok(())
+    }
+
+    fn query(&self, _query: &[u8], state: &dyn StateRead) -> Result<Bytes, StateMachineError> {
+        Ok(Bytes::from(read(state)?.to_string()))
+    }
+}
+
+fn read(state: &dyn StateRead) -> Result<u64, StateMachineError> {
+    let stored = state.get(b"sum")?;
+    Ok(stored.and_then(|bytes| String::from_utf8_lossy(&bytes).parse().ok()).unwrap_or(0))
+}
+
+/// A running cluster.
+pub struct Cluster {
+    folder: TempDir,
+    addresses: BTreeMap<NodeId, SocketAddr>,
+    groups: Vec<GroupOptions>,
+    running: BTreeMap<NodeId, Launcher>,
+}
+
+impl Cluster {
+    pub async fn start(nodes: u32, groups: &[i32]) -> Self {
+        let ids: Vec<NodeId> = (1..=nodes).map(NodeId).collect();
+        let held: Vec<TcpListener> = ids.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let addresses = ids.iter().copied().zip(held.iter().map(|listener| listener.local_addr().unwrap())).collect();
+        drop(held);
+        let groups = groups.iter().map(|id| GroupOptions::raft(GroupId::new(*id).unwrap(), "counter", &ids)).collect();
+        let mut cluster = Self { folder: TempDir::new().unwrap(), addresses, groups, running: BTreeMap::new() };
+        for id in ids {
+            cluster.start_node(id).await;
+        }
+        cluster
+    }
+
+    pub async fn start_node(&mut self, id: NodeId) {
+        let peers = self.addresses.iter().filter(|(other, _)| **other != id).map(|(other, address)| (*other, address.to_string())).collect();
+        let options = NodeOptions {
+            peers,
+            cluster: 7,
+            timers: Timers::fast(),
+            groups: self.groups.clone(),
+            services: Services::default().with("counter", || Box::new(Counter)),
+            ..NodeOptions::new(id, self.addresses[&id], self.folder.path().join(format!("n{id}")))
+        };
+        let launcher = Launcher::bind(self.addresses[&id], options).await.unwrap();
+        self.running.insert(id, launcher);
+    }
+
+    pub async fn stop_node(&mut self, id: NodeId) {
+        self.running.remove(&id).unwrap().shutdown(Duration::from_secs(1)).await.unwrap();
+    }
+
+    pub fn nodes(&self) -> Vec<NodeId> {
+        self.running.keys().copied().collect()
+    }
+
+    pub fn node(&self, id: NodeId) -> &Launcher {
+        &self.running[&id]
+    }
+
+    pub async fn group(&self, node: NodeId, group: i32) -> Group {
+        self.running[&node].group(GroupId::new(group).unwrap()).await.unwrap()
+    }
+
+    /// The node that leads, once exactly one of the running ones says so and the others agree.
+    pub async fn leader(&self, group: i32) -> NodeId {
+        until("a leader that all nodes know", || async {
+            let mut leaders = Vec::new();
+            for launcher in self.running.values() {
+                leaders.push(launcher.handle().group(GroupId::new(group)?).await?.leader?);
+            }
+            leaders.dedup();
+            let [leader] = leaders[..] else { return None };
+            self.running.contains_key(&NodeId(leader)).then_some(NodeId(leader))
+        })
+        .await
+    }
+
+    pub async fn write(&self, node: NodeId, group: i32, command: &'static [u8]) -> Response {
+        self.group(node, group).await.write(command).await
+    }
+
+    pub async fn query(&self, node: NodeId, group: i32, query: &'static [u8]) -> Response {
+        self.group(node, group).await.query(query).await
+    }
+
+    pub async fn shutdown(mut self) {
+        for (_, launcher) in std::mem::take(&mut self.running) {
+            launcher.shutdown(Duration::from_secs(1)).await.unwrap();
+        }
+    }
+}
+
+/// Waits for a condition, with a deadline.
+pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut condition: impl FnMut() -> F) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(value) = condition().await {
+            return value;
+        }
+        assert!(begun.elapsed() < DEADLINE, "waited in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
