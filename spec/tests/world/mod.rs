@@ -197,6 +197,10 @@ impl World {
                         return Err(format!("{id} is asked for snapshot {least}, but applied only {}", machine.at));
                     }
                     let term = live.state.hard.term;
+                    let runs = |packet: &Packet| packet.from == id && packet.to == to && matches!(packet.body, Body::Snapshot { .. });
+                    if self.network.iter().any(runs) {
+                        continue;
+                    }
                     self.ghost.snapshots_sent += 1;
                     self.network.push(Packet { from: id, to, body: Body::Snapshot { term, machine } });
                 }
