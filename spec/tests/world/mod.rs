@@ -4,6 +4,7 @@
 
 pub mod disk;
 pub mod ghost;
+pub mod member;
 pub mod random;
 
 use disk::{Disk, Entry, Machine, Write};
@@ -68,7 +69,19 @@ pub struct World {
     /// Whether local laws are checked too; off to see what the ghost alone finds.
     pub local_laws: bool,
     next_value: u64,
-    pub log: Vec<String>,
+    /// The newest events, for whoever reads a failure.
+    history: VecDeque<Happened>,
+}
+
+/// Most events that are kept for reading.
+const HISTORY_MAX: usize = 40;
+
+#[derive(Debug)]
+#[expect(dead_code, reason = "read through Debug")]
+enum Happened {
+    Event(NodeId, Event),
+    Crash(NodeId, usize),
+    Restart(NodeId),
 }
 
 pub fn id(number: u32) -> NodeId {
@@ -80,8 +93,16 @@ impl World {
         let ids: Vec<NodeId> = (1..=voters).map(NodeId).collect();
         let params = Params::new(&ids, limits).expect("valid parameters");
         let nodes = ids.iter().map(|&id| Node { id, disk: Disk::default(), live: None, boot: 0 }).collect();
-        let mut world =
-            Self { params, step, nodes, network: Vec::new(), ghost: Ghost::default(), local_laws: true, next_value: 1, log: Vec::new() };
+        let mut world = Self {
+            params,
+            step,
+            nodes,
+            network: Vec::new(),
+            ghost: Ghost::default(),
+            local_laws: true,
+            next_value: 1,
+            history: VecDeque::new(),
+        };
         for id in ids {
             world.restart(id).expect("an empty disk starts");
         }
@@ -105,11 +126,21 @@ impl World {
         live.filter(|live| live.state.as_leader().is_some()).max_by_key(|live| live.state.hard.term).map(|live| live.state.id)
     }
 
+    fn happened(&mut self, happened: Happened) {
+        if self.history.len() == HISTORY_MAX {
+            self.history.pop_front();
+        }
+        self.history.push_back(happened);
+    }
+
+    /// The newest events in words.
+    pub fn story(&self) -> String {
+        self.history.iter().map(|happened| format!("{happened:?}\n")).collect()
+    }
+
     /// Steps a live node, carries out what it says, and judges the transition.
     pub fn event(&mut self, id: NodeId, event: Event, received: Vec<Entry>) -> Result<(), Wrong> {
-        if self.log.len() < 2_000 {
-            self.log.push(format!("{id}: {event:?}"));
-        }
+        self.happened(Happened::Event(id, event.clone()));
         let at = id.0 as usize - 1;
         let Some(live) = self.nodes[at].live.as_mut() else { return Ok(()) };
         let before = live.state.clone();
@@ -315,7 +346,7 @@ impl World {
 
     /// Ends a process; of its unsynced writes the oldest `kept` had reached the disk.
     pub fn crash(&mut self, id: NodeId, kept: usize) {
-        self.log.push(format!("{id}: crash, {kept} writes kept"));
+        self.happened(Happened::Crash(id, kept));
         let node = &mut self.nodes[at_index(id)];
         if let Some(live) = node.live.take() {
             for write in live.writes.into_iter().take(kept) {
@@ -325,7 +356,7 @@ impl World {
     }
 
     pub fn restart(&mut self, id: NodeId) -> Result<(), Wrong> {
-        self.log.push(format!("{id}: restart"));
+        self.happened(Happened::Restart(id));
         let node = &mut self.nodes[at_index(id)];
         if node.live.is_some() {
             return Ok(());
