@@ -66,9 +66,14 @@ impl Member {
     }
 
     pub fn limited(voters: u32, term: u64, log: &[u64], limits: Limits) -> Self {
+        Self::from_shape(1, voters, term, log_of(log), limits)
+    }
+
+    pub fn from_shape(id: u32, voters: u32, term: u64, log: LogShape, limits: Limits) -> Self {
         let ids: Vec<NodeId> = (1..=voters).map(NodeId).collect();
         let hard = HardState { term: Term(term), vote: None };
-        let state = recover(NodeId(1), hard, log_of(log), Index(0)).expect("recoverable");
+        let applied = log.base().index;
+        let state = recover(NodeId(id), hard, log, applied).expect("recoverable");
         Self { params: Params::new(&ids, limits).expect("valid"), state }
     }
 

@@ -109,6 +109,21 @@ impl World {
         world
     }
 
+    /// A group whose disks hold these terms and logs (the terms of the entries from 1 on).
+    pub fn with_disks(disks: &[(u64, &[u64])], limits: Limits, step: StepFn) -> Self {
+        let mut world = Self::new(disks.len() as u32, limits, step);
+        for (number, (term, log)) in disks.iter().enumerate() {
+            let id = NodeId(number as u32 + 1);
+            world.crash(id, 0);
+            let disk = &mut world.nodes[number].disk;
+            disk.hard.term = Term(*term);
+            let entries = log.iter().zip(1..).map(|(&term, index)| (index, Entry { term: Term(term), value: term * 1_000 + index }));
+            disk.entries = entries.collect();
+            world.restart(id).expect("a disk that starts");
+        }
+        world
+    }
+
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.0 as usize - 1]
     }
@@ -331,6 +346,18 @@ impl World {
         }
     }
 
+    /// Delivers the oldest packet of a link that fits; false if there is none. With `twice` it stays in the network.
+    pub fn deliver_first(&mut self, from: NodeId, to: NodeId, twice: bool, fits: impl Fn(&Message) -> bool) -> Result<bool, Wrong> {
+        let fits = |packet: &Packet| match &packet.body {
+            Body::Message { message, .. } => packet.from == from && packet.to == to && fits(message),
+            Body::Snapshot { .. } => false,
+        };
+        match self.network.iter().position(fits) {
+            Some(number) => self.deliver(number, twice).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
     pub fn drop_packet(&mut self, number: usize) -> Result<(), Wrong> {
         let packet = self.network.remove(number);
         self.lost(packet)
@@ -406,27 +433,36 @@ impl World {
 
     /// Syncs and delivers, oldest first, until nothing moves.
     pub fn settle(&mut self) -> Result<(), Wrong> {
-        self.settle_among(|_, _| true)
+        self.settle_with(|_| true)
     }
 
-    /// As [`World::settle`], over the links for which `open` is true; what is sent over others is lost.
-    pub fn settle_among(&mut self, open: impl Fn(NodeId, NodeId) -> bool) -> Result<(), Wrong> {
+    /// As [`World::settle`], for the packets that `arrives` lets through; others are lost.
+    pub fn settle_with(&mut self, arrives: impl Fn(&Packet) -> bool) -> Result<(), Wrong> {
         for _ in 0..10_000 {
             for number in 1..=self.nodes.len() as u32 {
                 self.sync(NodeId(number))?;
             }
             let Some(packet) = self.network.first() else { return Ok(()) };
-            if open(packet.from, packet.to) { self.deliver(0, false)? } else { self.drop_packet(0)? }
+            if arrives(packet) { self.deliver(0, false)? } else { self.drop_packet(0)? }
         }
         Err("ten thousand messages, and no end".to_owned())
     }
 
-    /// Makes `id` the leader of everybody: everybody's timers run out first.
-    pub fn elect(&mut self, id: NodeId) -> Result<(), Wrong> {
+    /// All timers run out, that of `id` first: it campaigns, if it does not lead.
+    pub fn time_out(&mut self, id: NodeId) -> Result<(), Wrong> {
         for number in 1..=self.nodes.len() as u32 {
             self.event(NodeId(number), Event::MinimumTimeout, Vec::new())?;
         }
-        self.event(id, Event::ElectionTimeout, Vec::new())?;
+        self.event(id, Event::ElectionTimeout, Vec::new())
+    }
+
+    pub fn heartbeat(&mut self, id: NodeId) -> Result<(), Wrong> {
+        self.event(id, Event::HeartbeatTimeout, Vec::new())
+    }
+
+    /// `id` campaigns, and everything takes its course.
+    pub fn elect(&mut self, id: NodeId) -> Result<(), Wrong> {
+        self.time_out(id)?;
         self.settle()
     }
 }
