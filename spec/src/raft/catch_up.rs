@@ -42,9 +42,10 @@ pub(super) fn behind(log: &LogShape, prev: EntryId) -> Behind {
             distance += if behind.runs.len() < BEHIND_RUNS_DENSE { 1 } else { distance / 2 };
         }
     }
-    if log.base().index > Index(0) && behind.last >= log.base().index {
+    let base = Run { term: log.base().term, first: log.base().index };
+    if base.first > Index(0) && base.first <= behind.last && behind.runs.last().is_none_or(|run| run.term > base.term) {
         // The snapshot's last entry is the oldest one that can be named. No room: there are nearer ones.
-        let _ = behind.runs.try_push(Run { term: log.base().term, first: log.base().index });
+        let _ = behind.runs.try_push(base);
     }
     behind
 }

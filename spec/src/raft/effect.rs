@@ -132,7 +132,8 @@ pub enum Effect {
         /// Who leads, as far as known.
         leader: Option<NodeId>,
     },
-    /// Stream the newest local snapshot (at least through `at`) to this peer.
+    /// Stream the newest local snapshot (at least through `at`) to this peer. Said again whenever the peer still turns out to be behind, since it may
+    /// have lost what it got: while a transfer to this peer runs, or waits to be answered, it goes on and this changes nothing.
     SendSnapshot {
         /// The receiver.
         to: NodeId,

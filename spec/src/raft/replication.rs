@@ -220,19 +220,11 @@ fn acknowledge(progress: &mut Progress, base: Index, matched: Index) {
                 *inflight = inflight.saturating_sub(1);
             }
         }
-        Flow::Probe { .. } => {
+        // Below the base it has installed a snapshot that compaction overtook meanwhile: its next refusal brings the next one.
+        Flow::Snapshot { .. } if matched < base => progress.next = progress.next.max(matched.next()),
+        Flow::Probe { .. } | Flow::Snapshot { .. } => {
             progress.next = matched.next();
             progress.flow = Flow::Replicate { inflight: 0 };
-        }
-        Flow::Snapshot { at } => {
-            if matched >= base {
-                progress.next = matched.next();
-                progress.flow = Flow::Replicate { inflight: 0 };
-            } else if matched >= at.index {
-                // Installed, but compaction went on meanwhile: ask again, and be told to send the next one.
-                progress.next = base.next();
-                progress.flow = Flow::Probe { sent: false };
-            }
         }
     }
 }
@@ -243,7 +235,7 @@ enum Retry {
     Ignore,
     /// Ask at an earlier entry.
     Probe,
-    /// The log does not reach back that far.
+    /// The log does not reach back that far. Also while a snapshot is on its way, since the peer may have lost it again.
     Snapshot,
 }
 
@@ -253,14 +245,12 @@ fn refuse<R: Rules>(progress: &mut Progress, log: &LogShape, limits: &Limits, be
         return Retry::Ignore;
     }
     let base = log.base();
-    match progress.flow {
-        // Still on its way; unless the peer's log reaches as far as the snapshot, and compaction left nothing to ask about but a later entry.
-        Flow::Snapshot { at } if behind.last < at.index || at.index >= base.index => return Retry::Ignore,
-        Flow::Snapshot { .. } | Flow::Probe { .. } | Flow::Replicate { .. } => {}
-    }
     let prev = R::retry_at(log, limits.slice_entries_max, behind).max(progress.matched);
     if prev < base.index {
-        progress.flow = Flow::Snapshot { at: base };
+        progress.flow = match progress.flow {
+            Flow::Snapshot { at } if at.index >= base.index => Flow::Snapshot { at },
+            Flow::Snapshot { .. } | Flow::Probe { .. } | Flow::Replicate { .. } => Flow::Snapshot { at: base },
+        };
         return Retry::Snapshot;
     }
     // A probe that is already at or below this point needs no second one: the report is late or doubled.

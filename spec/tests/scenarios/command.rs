@@ -2,7 +2,7 @@
 //! mutant's, which send different messages.
 //!
 //! ```text
-//! cluster N [keep=K] [inflight=K]      start N members with empty disks; K as in `Limits`
+//! cluster N [keep=K] [slice=K]         start N members with empty disks; entries kept behind a snapshot, entries per message
 //! disk N term=T [vote=V] [log=1x3,2] [committed=I]   restart a member with this disk; 1x3: three entries of term 1; 1..9/2: terms 1 3 5 7 9
 //! timeout N        the election timeout of N passes       minimum N ..     the minimum election timeout passes
 //! heartbeat N      time for heartbeats                    stall N          the disk does not answer
@@ -11,17 +11,21 @@
 //! drop A->B [first|last|K]         the network loses them    duplicate A->B   the newest packet is delivered and stays on the link
 //! sync N [K]       the disk completes the oldest K writes, all by default
 //! settle           deliver and sync everything until nothing moves
+//! elect N with P ..                N campaigns, hears these peers only, and stops as soon as it leads (its opening entry unsynced, its
+//!                                  first AppendEntries on the links); says nothing in between
 //! crash N [K]      memory is gone, and all unsynced writes but the oldest K      restart N
 //! snapshot N       the state machine's data becomes durable
 //! lose-snapshot A->B               the transfer fails, and the sender hears of it
 //! unreachable N P  N hears that its connection to P broke
 //! cut A-B ..       links lose everything, both ways        heal            no more
 //! state            what every member knows                flight          what is on the links
-//! appends A->B     AppendEntries sent on the link so far
+//! refusals A->B    AppendEntries that A refused so far: round trips until the logs' common part was found; more than six break a law
+//! must-lead N      breaks a law unless N leads             agree           breaks one unless all that are up follow one leader to the end of its log
 //! quietly COMMAND  without recording
 //! ```
 
 use crate::disk::{Disk, Log};
+use crate::drive;
 use crate::member::{Build, Cargo};
 use crate::print;
 use crate::world::{Link, Packet, World};
@@ -29,8 +33,8 @@ use roadstead_spec::raft::{Event, HardState, Limits, Params};
 use roadstead_spec::{Index, NodeId, Term};
 use std::collections::VecDeque;
 
-/// Rounds of `settle` until it gives up: nothing in a script takes longer unless it never ends.
-const SETTLE_ROUNDS_MAX: usize = 2_000;
+/// Round trips that it may cost to find where two logs part, a thousand terms apart or not.
+const REFUSALS_MAX: u64 = 6;
 
 /// The words of a command.
 struct Words<'a> {
@@ -53,6 +57,11 @@ impl Words<'_> {
 
     fn nodes(&self) -> Vec<NodeId> {
         self.words.iter().map(|word| node(word)).collect()
+    }
+
+    /// The nodes behind a word.
+    fn nodes_after(&self, word: &str) -> Vec<NodeId> {
+        self.words.iter().skip_while(|at| **at != word).skip(1).map(|word| node(word)).collect()
     }
 
     /// A `key=value` word.
@@ -128,7 +137,10 @@ fn one(world: &mut World, command: &str, words: &Words<'_>) {
             None => world.say("nothing on the link"),
         },
         "sync" => sync(world, words),
-        "settle" => settle(world),
+        "settle" => drive::settle(world),
+        "elect" => drive::elect(world, words.node(0), &words.nodes_after("with")),
+        "must-lead" => drive::must_lead(world, words.node(0)),
+        "agree" => drive::agree(world),
         "crash" => {
             let kept = words.words.get(1).map_or(0, |word| number(word) as usize);
             world.member(words.node(0)).crash(kept);
@@ -144,10 +156,7 @@ fn one(world: &mut World, command: &str, words: &Words<'_>) {
         "heal" => world.cut.clear(),
         "state" => state(world, &world.ids()),
         "flight" => flight(world),
-        "appends" => {
-            let sent = world.appends_sent.get(&words.link()).copied().unwrap_or_default();
-            world.say(format_args!("{sent} AppendEntries"));
-        }
+        "refusals" => refusals(world, words.link()),
         other => panic!("`{}`: there is no command {other}", words.line),
     }
 }
@@ -158,8 +167,8 @@ fn cluster(build: Build, words: &Words<'_>) -> World {
         limits.keep_entries = number(keep);
         limits.keep_entries_transfer = number(keep);
     }
-    if let Some(inflight) = words.value("inflight") {
-        limits.inflight_messages_max = u16::try_from(number(inflight)).expect("a small number");
+    if let Some(slice) = words.value("slice") {
+        limits.slice_entries_max = u32::try_from(number(slice)).expect("a small number");
     }
     let voters: Vec<_> = (1..=words.number(0)).map(|id| node(&id.to_string())).collect();
     World::new(build, Params::new(&voters, limits).expect("1 to 7 members"))
@@ -200,26 +209,18 @@ fn sync(world: &mut World, words: &Words<'_>) {
     world.sync(id, words.words.get(1).map_or(usize::MAX, |word| number(word) as usize));
 }
 
-fn settle(world: &mut World) {
-    for _ in 0..SETTLE_ROUNDS_MAX {
-        let full: Vec<Link> = world.links.iter().filter(|(_, packets)| !packets.is_empty()).map(|(link, _)| *link).collect();
-        let dirty: Vec<NodeId> = world.members.values().filter(|m| !m.disk.pending.is_empty()).map(|m| m.id).collect();
-        if full.is_empty() && dirty.is_empty() {
-            return;
-        }
-        dirty.into_iter().for_each(|id| world.sync(id, usize::MAX));
-        for link in full {
-            let packets = std::mem::take(world.links.entry(link).or_default());
-            packets.into_iter().for_each(|packet| world.receive(link, packet));
-        }
-    }
-    world.laws.report("Liveness: it never settles".into());
-}
-
 fn lose_snapshot(world: &mut World, link: Link) {
     let packets = world.links.entry(link).or_default();
     packets.retain(|packet| !matches!(packet, Packet::Snapshot { .. }));
     world.step(link.0, Event::SnapshotFailed { to: link.1 }, &Cargo::default());
+}
+
+fn refusals(world: &mut World, link: Link) {
+    let refusals = world.refusals.get(&link).copied().unwrap_or_default();
+    world.say(format_args!("refused: {refusals}"));
+    if refusals > REFUSALS_MAX {
+        world.laws.report(format!("Catching up: {refusals} round trips until {} found where its log and that of {} part", link.1, link.0));
+    }
 }
 
 fn cut(world: &mut World, pair: &str) {

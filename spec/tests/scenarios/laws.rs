@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 pub struct Laws {
     leaders: BTreeMap<Term, NodeId>,
     committed: BTreeMap<Index, Term>,
+    /// Commit index that was looked at last, per member: what lies below was compared when it was committed.
+    checked: BTreeMap<NodeId, Index>,
     applied: BTreeMap<Index, Entry>,
     /// What was committed when a read arrived.
     reads: BTreeMap<ReadId, Index>,
@@ -69,7 +71,8 @@ impl Laws {
                 self.report(format!("Durability: {} commits entry {id}, which {copies} of {} disks hold", state.id, disks.len()));
             }
         }
-        for index in (log.base.index.0..=state.commit.0).map(Index) {
+        let checked = self.checked.insert(state.id, state.commit).filter(|checked| *checked <= state.commit);
+        for index in (checked.unwrap_or(log.base.index).0..=state.commit.0).map(Index) {
             let Some(id) = log.id_at(index).filter(|id| id.index > Index(0)) else { continue };
             let committed = *self.committed.entry(index).or_insert(id.term);
             if committed != id.term {

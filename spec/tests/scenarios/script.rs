@@ -28,6 +28,7 @@ pub fn run(script: &str, build: Build) -> Outcome {
     let mut text = String::new();
     let mut lines = script.lines();
     let mut said = 0;
+    let mut broken = Vec::new();
     while let Some(line) = lines.next() {
         writeln!(text, "{line}").expect("a string takes everything");
         match line.trim() {
@@ -40,10 +41,22 @@ pub fn run(script: &str, build: Build) -> Outcome {
             }
             "" => {}
             line if line.starts_with('#') => {}
-            line => command::run(build, &mut world, line),
+            line => {
+                if line.starts_with("cluster") {
+                    broken.extend(finish(world.take(), build));
+                    said = 0;
+                }
+                command::run(build, &mut world, line);
+            }
         }
     }
-    let world = world.expect("a script begins with `cluster`");
+    broken.extend(finish(world, build));
+    Outcome { text: format!("{}\n", text.trim_end()), broken }
+}
+
+/// Judges the trace of a cluster that is done with; returns the laws that it broke.
+fn finish(world: Option<World>, build: Build) -> Vec<String> {
+    let Some(world) = world else { return Vec::new() };
     replay::check(&world.records, build);
-    Outcome { text: format!("{}\n", text.trim_end()), broken: world.laws.broken }
+    world.laws.broken
 }

@@ -4,8 +4,9 @@ use crate::disk::{Disk, Job};
 use crate::laws::Laws;
 use crate::member::{Build, Cargo, Member, Memory, content, materialize};
 use crate::print;
+use roadstead_spec::invariants::{self, Broken, Transition};
 use roadstead_spec::outbox::{Action, Ticket, Write};
-use roadstead_spec::raft::{Effect, Event, Message, Params, ReadId};
+use roadstead_spec::raft::{Effect, Event, Message, Params, ReadId, State};
 use roadstead_spec::trace::{Fact, Record};
 use roadstead_spec::{EntryId, GroupId, Incarnation, Index, NodeId, Term};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -25,6 +26,9 @@ pub enum Packet {
     },
 }
 
+/// Logs with more runs are not compared with each other after each step.
+const RUNS_COMPARED_EACH_STEP: usize = 64;
+
 pub type Link = (NodeId, NodeId);
 
 #[derive(Debug)]
@@ -37,8 +41,8 @@ pub struct World {
     pub cut: BTreeSet<Link>,
     pub laws: Laws,
     pub records: Vec<Record>,
-    /// Messages that carry or probe for entries, per link: one of them is half a round trip.
-    pub appends_sent: BTreeMap<Link, u64>,
+    /// Refused AppendEntries, per link: each is a round trip.
+    pub refusals: BTreeMap<Link, u64>,
     proposals: u64,
     /// What happened, for the script.
     pub out: String,
@@ -55,7 +59,7 @@ impl World {
             cut: BTreeSet::new(),
             laws: Laws::default(),
             records: Vec::new(),
-            appends_sent: BTreeMap::new(),
+            refusals: BTreeMap::new(),
             proposals: 0,
             out: String::new(),
         };
@@ -101,10 +105,15 @@ impl World {
                 self.say(format_args!("{id}: {}", print::event(&event)));
             }
             self.say_effects(&effects, &actions, issued);
-            self.say_role(&before, &after);
+            let (role, new_role) = (print::role(&before), print::role(&after));
+            if role != new_role {
+                self.say(format_args!("   becomes {new_role} in term {}", after.term()));
+            }
+            let transition = Transition { params: &params, before: &before, event: &event, after: &after, effects: &effects };
+            self.check_laws(&transition);
             self.record(id, Fact::Stepped { event, effects });
             self.execute(id, actions, cargo, &mut queue);
-            self.observe(id, &before, &after);
+            self.observe(id);
         }
     }
 
@@ -228,8 +237,8 @@ impl World {
         let Some(cargo) = materialize(&self.memory(id).log, &message) else {
             return self.say("   (its entries are gone: dropped)");
         };
-        if matches!(message, Message::AppendEntries { .. }) {
-            *self.appends_sent.entry((id, to)).or_default() += 1;
+        if matches!(message, Message::AppendEntriesResponse { result: Err(_), .. }) {
+            *self.refusals.entry((id, to)).or_default() += 1;
         }
         let content = content(cargo.after.next(), &cargo.entries);
         self.record(id, Fact::Sent { to, message: message.clone(), after, content });
@@ -265,12 +274,35 @@ impl World {
         self.member(id).memory.as_mut().expect("only a running member acts")
     }
 
-    fn observe(&mut self, id: NodeId, before: &roadstead_spec::raft::State, after: &roadstead_spec::raft::State) {
-        let _ = before;
+    /// The laws of a step, and of the stepped member beside each other one.
+    fn check_laws(&mut self, transition: &Transition<'_>) {
+        if let Err(broken) = invariants::check_transition(transition) {
+            self.report(&broken);
+        }
+        // Pairs of long logs are slow to compare: `agree` does it once.
+        if transition.after.log.runs().len() <= RUNS_COMPARED_EACH_STEP {
+            self.check_pairs(transition.after);
+        }
+    }
+
+    /// The laws of one member beside each other one that is up.
+    pub fn check_pairs(&mut self, state: &State) {
+        let others = self.members.values().filter_map(|member| member.memory.as_ref()).filter(|other| other.state.id != state.id);
+        let broken: Vec<_> = others.filter_map(|other| invariants::check_pair(state, &other.state).err()).collect();
+        broken.iter().for_each(|law| self.report(law));
+    }
+
+    fn report(&mut self, broken: &Broken) {
+        self.say(format_args!("   BROKEN {broken}"));
+        self.laws.report(broken.to_string());
+    }
+
+    /// The laws of the whole history.
+    fn observe(&mut self, id: NodeId) {
         let Some(memory) = self.members.get(&id).and_then(|member| member.memory.as_ref()) else { return };
         let disks: Vec<&Disk> = self.members.values().map(|member| &member.disk).collect();
         let known = self.laws.broken.len();
-        self.laws.observe(after, &memory.log, &disks);
+        self.laws.observe(&memory.state, &memory.log, &disks);
         for text in self.laws.broken.split_off(known) {
             self.say(format_args!("   BROKEN {text}"));
             self.laws.broken.push(text);
@@ -298,13 +330,6 @@ impl World {
                 _ => {}
             }
             self.say(format_args!("   {}", print::effect(effect, ticket, held)));
-        }
-    }
-
-    fn say_role(&mut self, before: &roadstead_spec::raft::State, after: &roadstead_spec::raft::State) {
-        let (was, is) = (print::role(before), print::role(after));
-        if was != is {
-            self.say(format_args!("   becomes {is} in term {}", after.term()));
         }
     }
 }
