@@ -37,7 +37,7 @@ pub struct Damage {
     pub last_batch: Option<u64>,
     /// Whether good batches follow: then this is no torn tail, but damage in the middle.
     pub intact_behind: bool,
-    /// Whether fjall refuses to open, rather than cut in silence.
+    /// Whether the batch is whole but wrong: fjall refuses to open, rather than cut in silence.
     pub blocks: bool,
 }
 
@@ -48,6 +48,8 @@ pub struct Journal {
     pub batches: u64,
     /// Number of the last good batch, if any of them says.
     pub last_batch: Option<u64>,
+    /// Sequence number of the last good batch. fjall's checksum does not cover it, but it only grows; one that does not would hide what it should replace.
+    pub last_sequence: Option<u64>,
     /// The first damage.
     pub damage: Option<Damage>,
 }
@@ -171,9 +173,11 @@ fn files(log: &Path) -> Result<Vec<PathBuf>, JournalError> {
 fn scan_file(file: &Path, bytes: &[u8], journal: &mut Journal) {
     let mut at = 0;
     while let Some(rest) = bytes.get(at..).filter(|rest| rest.iter().any(|byte| *byte != 0)) {
-        match parse(rest) {
+        let in_order = |batch: Parsed| if Some(batch.sequence) > journal.last_sequence { Ok(batch) } else { Err(Flaw::Wrong) };
+        match parse(rest).and_then(in_order) {
             Ok(batch) => {
                 at += batch.length;
+                journal.last_sequence = Some(batch.sequence);
                 journal.batches += 1;
                 journal.last_batch = batch.number.or(journal.last_batch);
             }
@@ -200,6 +204,7 @@ fn has_batch(bytes: &[u8], at: usize) -> bool {
 
 struct Parsed {
     length: usize,
+    sequence: u64,
     number: Option<u64>,
 }
 
@@ -207,7 +212,7 @@ struct Parsed {
 enum Flaw {
     /// Breaks off, or is no batch at all: fjall cuts it off.
     Unfinished,
-    /// Whole, but not what its checksum or count says: fjall refuses to open.
+    /// Whole, but not what its checksum or count says (fjall refuses to open), or out of order (fjall would not notice).
     Wrong,
 }
 
@@ -233,7 +238,7 @@ fn parse(bytes: &[u8]) -> Result<Parsed, Flaw> {
         return Err(Flaw::Unfinished);
     }
     let items = cursor.number(4)?;
-    cursor.take(8)?;
+    let sequence = cursor.number(8)?;
     let body = cursor.0;
     let mark_key = meta::mark_key();
     let (mut seen, mut number) = (0, None);
@@ -263,7 +268,7 @@ fn parse(bytes: &[u8]) -> Result<Parsed, Flaw> {
                 }
                 let covered = body.get(..body.len() - before).unwrap_or_default();
                 let right = seen == items && xxh3_64(covered) == checksum;
-                return if right { Ok(Parsed { length: bytes.len() - cursor.0.len(), number }) } else { Err(Flaw::Wrong) };
+                return if right { Ok(Parsed { length: bytes.len() - cursor.0.len(), sequence, number }) } else { Err(Flaw::Wrong) };
             }
             _ => return Err(Flaw::Unfinished),
         }
