@@ -5,6 +5,7 @@ mod store_common;
 use roadstead::store::{
     GroupRecord, Store, Write,
     check::check,
+    engine::{Batch, Durability, Space},
     fjall_engine::{FjallEngine, Kind},
     journal::{self, JournalError},
     open::OpenError,
@@ -179,6 +180,40 @@ fn damage_in_the_middle_is_not_repaired() {
         assert!(error.to_string().contains("later batches are intact"), "{error}");
         assert!(matches!(repair(copy.path(), true), Err(RepairError::Refused(_))));
     }
+}
+
+/// A power cut leaves holes anywhere behind the last sync of the state database: the batches before the first hole remain, and the node starts.
+#[test]
+fn unsynced_state_is_cut_at_the_first_hole() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(Store::open(dir.path(), EXPECTED).unwrap());
+    let store = Store::open(dir.path(), EXPECTED).unwrap();
+    for number in 1..=20u8 {
+        let mut batch = Batch::default();
+        batch.put(Space::State, &b"applied"[..], vec![number]);
+        batch.put(Space::State, vec![b'k', number], vec![number; 300]);
+        store.state.commit(batch, Durability::Buffered).unwrap();
+    }
+    drop(store);
+    let file = dir.path().join("state/0.jnl");
+    let good = fs::read(&file).unwrap();
+    let ends: Vec<_> = good.windows(4).enumerate().filter(|(_, window)| window == b"FJL\x03").map(|(at, _)| at + 4).collect();
+    let mut bytes = good.clone();
+    bytes[ends[11] + 120..ends[11] + 200].fill(0);
+    fs::write(&file, &bytes).unwrap();
+    assert!(FjallEngine::open(&dir.path().join("state"), Kind::State).is_err(), "fjall alone does not start");
+
+    let store = Store::open(dir.path(), EXPECTED).unwrap();
+    assert_eq!(store.state.get(Space::State, b"applied").unwrap().unwrap(), vec![12]);
+    assert_eq!(store.state.get(Space::State, &[b'k', 12]).unwrap().unwrap(), vec![12; 300]);
+    assert_eq!(store.state.get(Space::State, &[b'k', 14]).unwrap(), None, "nothing from behind the hole");
+    drop(store);
+
+    // The same hole in a journal that was synced when the next one was begun is a loss.
+    fs::write(&file, &bytes).unwrap();
+    fs::write(dir.path().join("state/1.jnl"), b"").unwrap();
+    let error = Store::open(dir.path(), EXPECTED).unwrap_err();
+    assert!(matches!(error, OpenError::Journal(JournalError::State { .. })), "{error}");
 }
 
 /// A sound folder has nothing to report and nothing to repair; a used one says which groups it holds.

@@ -80,6 +80,16 @@ pub enum JournalError {
         /// The data folder.
         dir: PathBuf,
     },
+    /// A state database's older journal is damaged.
+    #[error(
+        "journal {} of the state database is damaged at byte {}, and it was synced: the state machines' data is lost. Keep a copy of the folder, and restore \
+         the node from its peers (empty data folder, new node id)",
+        damage.file.display(), damage.offset
+    )]
+    State {
+        /// Where.
+        damage: Damage,
+    },
     /// Synced batches are lost.
     #[error(
         "journal {} is damaged at byte {}: batches behind {} cannot be read, and {}. Synced data, perhaps a vote, is lost; this node may not take part \
@@ -141,6 +151,26 @@ pub(crate) fn examine(log: &Path, witnessed: Mark, dir: &Path) -> Result<(), Jou
     }
 }
 
+/// Makes the journal of a state database readable. Its batches are not synced one by one, so after a power cut any page behind the last sync may be missing,
+/// and good batches may follow a bad one; fjall would refuse to open. What is left is cut to the batches before the first bad one: a consistent earlier state
+/// with its applied indices, from which the log goes on. (An applied index before the beginning of its group's log is noticed by whoever recovers the group.)
+pub(crate) fn cut_state(state: &Path) -> Result<(), JournalError> {
+    let Some(damage) = scan(state)?.damage else { return Ok(()) };
+    // Older journals were synced when the next one was begun.
+    if files(state)?.last() != Some(&damage.file) {
+        return Err(JournalError::State { damage });
+    }
+    let cut = fs::OpenOptions::new().write(true).open(&damage.file).and_then(|file| {
+        let length = file.metadata()?.len();
+        file.set_len(damage.offset)?;
+        file.sync_all()?;
+        Ok(length - damage.offset)
+    });
+    let bytes = cut.map_err(|source| JournalError::Io { path: damage.file.clone(), source })?;
+    tracing::warn!(file = %damage.file.display(), offset = damage.offset, bytes, "cut writes that were not synced from the state database; the logs replay them");
+    Ok(())
+}
+
 /// Reads all journals of a database, oldest first, and changes nothing.
 pub fn scan(log: &Path) -> Result<Journal, JournalError> {
     let mut journal = Journal::default();
@@ -172,7 +202,7 @@ fn files(log: &Path) -> Result<Vec<PathBuf>, JournalError> {
 
 fn scan_file(file: &Path, bytes: &[u8], journal: &mut Journal) {
     let mut at = 0;
-    while let Some(rest) = bytes.get(at..).filter(|rest| rest.iter().any(|byte| *byte != 0)) {
+    while let Some(rest) = bytes.get(at..).filter(|rest| !is_zero(rest)) {
         let in_order = |batch: Parsed| if Some(batch.sequence) > journal.last_sequence { Ok(batch) } else { Err(Flaw::Wrong) };
         match parse(rest).and_then(in_order) {
             Ok(batch) => {
@@ -193,6 +223,12 @@ fn scan_file(file: &Path, bytes: &[u8], journal: &mut Journal) {
             }
         }
     }
+}
+
+/// Whether there are only zeros, by whole pages: a young journal is 64 MiB of them.
+fn is_zero(bytes: &[u8]) -> bool {
+    const ZEROS: [u8; 4096] = [0; 4096];
+    bytes.chunks(ZEROS.len()).all(|page| ZEROS.starts_with(page))
 }
 
 /// Whether a good batch begins anywhere from `at` on.
