@@ -254,6 +254,8 @@ fn a_gap_is_refused() {
         append(1, vec![entry(2, "x"), entry(1, "x")]),
         Write::Compact { through: Index(1) },
         Write::Persist { hard: None, truncate_from: Some(Index(0)), append: None },
+        Write::Install { hard: hard(1, 1), at: EntryId { term: Term(1), index: Index(9) }, keep_suffix: false, state_epoch: 1 },
+        Write::Install { hard: hard(1, 1), at: EntryId { term: Term(1), index: Index(9) }, keep_suffix: true, state_epoch: 2 },
     ];
     for write in cases {
         let mut store = world.open().unwrap();
@@ -307,6 +309,32 @@ fn a_damaged_item_fails_its_group_only() {
     assert_eq!(store.groups.len(), 1);
     store.storage.turn(&mut vec![submit(&records[1], 3, vote(2, 2))]).unwrap();
     assert_eq!(log.get(Space::Log, &key).unwrap(), None, "items without an owner are deleted");
+}
+
+/// More than the journal and the memtables hold: fjall flushes, rotates and evicts journals, and the folder opens with all that was kept.
+#[test]
+fn a_store_of_many_journals_opens() {
+    const ENTRIES: u64 = 180;
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::Disk(dir.path().to_owned());
+    let mut store = world.open().unwrap();
+    let record = create(&mut store, 5);
+    let payload = Bytes::from(vec![7; 1 << 20]);
+    for index in 1..=ENTRIES {
+        let compact = index.checked_sub(20).map(|through| submit(&record, index, Write::Compact { through: Index(through) }));
+        let mut round = vec![submit(&record, index, append(index, vec![entry(index, payload.clone())]))];
+        round.extend(compact);
+        store.storage.turn(&mut round).unwrap();
+    }
+    store.storage.turn(&mut vec![submit(&record, 0, vote(ENTRIES, 3))]).unwrap();
+    drop(store);
+    assert!(!dir.path().join("log/0.jnl").exists() || dir.path().join("log/1.jnl").exists(), "the journal was rotated");
+    let store = world.open().unwrap();
+    let log = store.groups[0].log.as_ref().unwrap();
+    assert_eq!((log.hard, log.base.index, log.last), (hard(ENTRIES, 3), Index(ENTRIES - 20), Index(ENTRIES)));
+    let entries = store.reader.read(record.local, Index(ENTRIES - 19), 100, usize::MAX).unwrap();
+    assert!(entries.len() == 20 && entries.iter().all(|entry| entry.payload == payload));
+    assert_eq!(roadstead::store::journal::scan(&dir.path().join("log")).unwrap().damage, None);
 }
 
 /// One entry larger than an item may be is stored and read all the same.

@@ -85,6 +85,14 @@ pub enum Misuse {
         /// Where the entries were to begin.
         first: Index,
     },
+    /// A snapshot's data must lie under an epoch of its own.
+    #[error("snapshot under state epoch {epoch}, the group is at {current} already")]
+    Epoch {
+        /// What was named.
+        epoch: u64,
+        /// The group's.
+        current: u64,
+    },
     /// Compacted entries cannot be deleted one by one, nor can entries behind the end be compacted.
     #[error("index {index} is not in the log, which holds the entries behind {base} through {last}")]
     Outside {

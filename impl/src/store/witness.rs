@@ -135,12 +135,12 @@ impl Witness {
     }
 }
 
-/// Whether a slot of any store remembers a batch: the folder was in use.
+/// Whether a slot of any store remembers a batch: the folder was in use. (A used file always has a good slot.)
 pub(crate) fn was_used(file: &dyn WitnessFile) -> bool {
     (0..2).any(|slot| {
         let mut content = [0; CONTENT + 4];
         let read = file.read_at((slot * SLOT_BYTES) as u64, &mut content);
-        read.is_ok() && matches!(decode(&content), Slot::Damaged | Slot::Valid(_, Mark { batch: 1.., .. }))
+        read.is_ok() && matches!(decode(&content), Slot::Valid(_, Mark { batch: 1.., .. }))
     })
 }
 
