@@ -11,7 +11,7 @@ use roadstead::store::{
     engine::{Batch, Durability, Engine, Space},
     fjall_engine::{FjallEngine, Kind},
     memory::MemoryEngine,
-    witness::MemoryFile,
+    witness_file::MemoryFile,
 };
 use roadstead_spec::{GroupId, Incarnation, Index, NodeId, Term};
 use std::sync::Arc;

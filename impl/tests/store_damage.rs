@@ -198,7 +198,7 @@ fn unsynced_state_is_cut_at_the_first_hole() {
     let file = dir.path().join("state/0.jnl");
     let good = fs::read(&file).unwrap();
     let ends: Vec<_> = good.windows(4).enumerate().filter(|(_, window)| window == b"FJL\x03").map(|(at, _)| at + 4).collect();
-    let mut bytes = good.clone();
+    let mut bytes = good;
     bytes[ends[11] + 120..ends[11] + 200].fill(0);
     fs::write(&file, &bytes).unwrap();
     assert!(FjallEngine::open(&dir.path().join("state"), Kind::State).is_err(), "fjall alone does not start");

@@ -8,7 +8,8 @@ use roadstead::store::{
     engine::{Batch, Durability, Engine, EngineError, Read, Space, Visit},
     memory::MemoryEngine,
     thread::QUEUE_BYTES_MAX,
-    witness::{LAG_ROUNDS_MAX, MemoryFile, Witness},
+    witness::{LAG_ROUNDS_MAX, Witness},
+    witness_file::MemoryFile,
 };
 use std::{
     collections::BTreeMap,

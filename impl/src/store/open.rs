@@ -5,15 +5,16 @@ use super::{
     fjall_engine::{FjallEngine, Kind},
     format::{self, Expected, FORMAT, FolderLock, FormatError, Identity},
     journal::{self, JournalError},
+    ledger::Clash,
     meta::{self, MetaError},
-    prefix::Clash,
     reader::LogReader,
     record::RecordError,
     recover::{self, OpenedGroup},
     registry::Registry,
     rounds::Rounds,
     storage::Storage,
-    witness::{DiskFile, Mark, Witness, WitnessError, WitnessFile},
+    witness::{Mark, Witness, WitnessError},
+    witness_file::{DiskFile, WitnessFile},
 };
 use rand::{TryRng, rngs::SysRng};
 use std::{

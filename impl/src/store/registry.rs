@@ -3,7 +3,10 @@
 //! [`Registry`] is pure: the event loop plans a change, which takes effect in memory at once and comes back as a [`Change`] to submit. Submissions
 //! keep their order, so a group's first write is durable only together with, or after, its record.
 
-use super::prefix::{Clash, Local, Prefixes};
+use super::{
+    ledger::{Clash, Prefixes},
+    prefix::Local,
+};
 use roadstead_spec::{GroupId, Incarnation, NodeId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,7 +2,8 @@
 
 use super::{
     engine::{Batch, Durability, Engine},
-    log::{GroupLog, Misuse},
+    log::GroupLog,
+    log_error::Misuse,
     meta,
     prefix::Local,
     registry::Change,

@@ -6,7 +6,7 @@ use roadstead::store::{
     Append, Change, Completion, Entry, EntryKind, Expected, GroupRecord, NewGroup, Protocol, Seams, Store, Submission, Write,
     memory::{MemoryEngine, Survivors},
     open::OpenError,
-    witness::MemoryFile,
+    witness_file::MemoryFile,
 };
 use roadstead_spec::{GroupId, Incarnation, Index, NodeId, Term, raft::HardState};
 use std::{path::PathBuf, sync::Arc};
