@@ -37,7 +37,7 @@ pub struct Damage {
     pub last_batch: Option<u64>,
     /// Whether good batches follow: then this is no torn tail, but damage in the middle.
     pub intact_behind: bool,
-    /// Whether fjall refuses to open, rather than cut in silence.
+    /// Whether the batch is whole but wrong: fjall refuses to open, rather than cut in silence.
     pub blocks: bool,
 }
 
@@ -48,6 +48,8 @@ pub struct Journal {
     pub batches: u64,
     /// Number of the last good batch, if any of them says.
     pub last_batch: Option<u64>,
+    /// Sequence number of the last good batch. fjall's checksum does not cover it, but it only grows; one that does not would hide what it should replace.
+    pub last_sequence: Option<u64>,
     /// The first damage.
     pub damage: Option<Damage>,
 }
@@ -77,6 +79,16 @@ pub enum JournalError {
         witnessed: u64,
         /// The data folder.
         dir: PathBuf,
+    },
+    /// A state database's older journal is damaged.
+    #[error(
+        "journal {} of the state database is damaged at byte {}, and it was synced: the state machines' data is lost. Keep a copy of the folder, and restore \
+         the node from its peers (empty data folder, new node id)",
+        damage.file.display(), damage.offset
+    )]
+    State {
+        /// Where.
+        damage: Damage,
     },
     /// Synced batches are lost.
     #[error(
@@ -139,6 +151,26 @@ pub(crate) fn examine(log: &Path, witnessed: Mark, dir: &Path) -> Result<(), Jou
     }
 }
 
+/// Makes the journal of a state database readable. Its batches are not synced one by one, so after a power cut any page behind the last sync may be missing,
+/// and good batches may follow a bad one; fjall would refuse to open. What is left is cut to the batches before the first bad one: a consistent earlier state
+/// with its applied indices, from which the log goes on. (An applied index before the beginning of its group's log is noticed by whoever recovers the group.)
+pub(crate) fn cut_state(state: &Path) -> Result<(), JournalError> {
+    let Some(damage) = scan(state)?.damage else { return Ok(()) };
+    // Older journals were synced when the next one was begun.
+    if files(state)?.last() != Some(&damage.file) {
+        return Err(JournalError::State { damage });
+    }
+    let cut = fs::OpenOptions::new().write(true).open(&damage.file).and_then(|file| {
+        let length = file.metadata()?.len();
+        file.set_len(damage.offset)?;
+        file.sync_all()?;
+        Ok(length - damage.offset)
+    });
+    let bytes = cut.map_err(|source| JournalError::Io { path: damage.file.clone(), source })?;
+    tracing::warn!(file = %damage.file.display(), offset = damage.offset, bytes, "cut writes that were not synced from the state database; the logs replay them");
+    Ok(())
+}
+
 /// Reads all journals of a database, oldest first, and changes nothing.
 pub fn scan(log: &Path) -> Result<Journal, JournalError> {
     let mut journal = Journal::default();
@@ -170,10 +202,12 @@ fn files(log: &Path) -> Result<Vec<PathBuf>, JournalError> {
 
 fn scan_file(file: &Path, bytes: &[u8], journal: &mut Journal) {
     let mut at = 0;
-    while let Some(rest) = bytes.get(at..).filter(|rest| rest.iter().any(|byte| *byte != 0)) {
-        match parse(rest) {
+    while let Some(rest) = bytes.get(at..).filter(|rest| !is_zero(rest)) {
+        let in_order = |batch: Parsed| if Some(batch.sequence) > journal.last_sequence { Ok(batch) } else { Err(Flaw::Wrong) };
+        match parse(rest).and_then(in_order) {
             Ok(batch) => {
                 at += batch.length;
+                journal.last_sequence = Some(batch.sequence);
                 journal.batches += 1;
                 journal.last_batch = batch.number.or(journal.last_batch);
             }
@@ -191,6 +225,12 @@ fn scan_file(file: &Path, bytes: &[u8], journal: &mut Journal) {
     }
 }
 
+/// Whether there are only zeros, by whole pages: a young journal is 64 MiB of them.
+fn is_zero(bytes: &[u8]) -> bool {
+    const ZEROS: [u8; 4096] = [0; 4096];
+    bytes.chunks(ZEROS.len()).all(|page| ZEROS.starts_with(page))
+}
+
 /// Whether a good batch begins anywhere from `at` on.
 fn has_batch(bytes: &[u8], at: usize) -> bool {
     let starts = bytes.get(at..).unwrap_or_default();
@@ -200,6 +240,7 @@ fn has_batch(bytes: &[u8], at: usize) -> bool {
 
 struct Parsed {
     length: usize,
+    sequence: u64,
     number: Option<u64>,
 }
 
@@ -207,7 +248,7 @@ struct Parsed {
 enum Flaw {
     /// Breaks off, or is no batch at all: fjall cuts it off.
     Unfinished,
-    /// Whole, but not what its checksum or count says: fjall refuses to open.
+    /// Whole, but not what its checksum or count says (fjall refuses to open), or out of order (fjall would not notice).
     Wrong,
 }
 
@@ -233,7 +274,7 @@ fn parse(bytes: &[u8]) -> Result<Parsed, Flaw> {
         return Err(Flaw::Unfinished);
     }
     let items = cursor.number(4)?;
-    cursor.take(8)?;
+    let sequence = cursor.number(8)?;
     let body = cursor.0;
     let mark_key = meta::mark_key();
     let (mut seen, mut number) = (0, None);
@@ -263,7 +304,7 @@ fn parse(bytes: &[u8]) -> Result<Parsed, Flaw> {
                 }
                 let covered = body.get(..body.len() - before).unwrap_or_default();
                 let right = seen == items && xxh3_64(covered) == checksum;
-                return if right { Ok(Parsed { length: bytes.len() - cursor.0.len(), number }) } else { Err(Flaw::Wrong) };
+                return if right { Ok(Parsed { length: bytes.len() - cursor.0.len(), sequence, number }) } else { Err(Flaw::Wrong) };
             }
             _ => return Err(Flaw::Unfinished),
         }

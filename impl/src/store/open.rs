@@ -5,15 +5,16 @@ use super::{
     fjall_engine::{FjallEngine, Kind},
     format::{self, Expected, FORMAT, FolderLock, FormatError, Identity},
     journal::{self, JournalError},
+    ledger::Clash,
     meta::{self, MetaError},
-    prefix::Clash,
     reader::LogReader,
     record::RecordError,
     recover::{self, OpenedGroup},
     registry::Registry,
     rounds::Rounds,
     storage::Storage,
-    witness::{DiskFile, Mark, Witness, WitnessError, WitnessFile},
+    witness::{Mark, Witness, WitnessError},
+    witness_file::{DiskFile, WitnessFile},
 };
 use rand::{TryRng, rngs::SysRng};
 use std::{
@@ -162,6 +163,7 @@ impl Store {
         // Before fjall opens the journal: it would cut off what it cannot read, and with it the evidence.
         journal::examine(&folder.log(), witness.newest(), dir)?;
         let log = Arc::new(FjallEngine::open(&folder.log(), Kind::Log)?);
+        journal::cut_state(&folder.state())?;
         let state = Arc::new(FjallEngine::open(&folder.state(), Kind::State)?);
         Ok(Self { lock: Some(lock), ..Self::recover(identity, log, state, witness)? })
     }
@@ -202,6 +204,8 @@ impl Store {
         witness.write(mark)?;
         let rounds = Rounds::new(log.clone(), recovered.healthy, recovered.failed, recovered.removed, mark);
         let storage = Storage { rounds, witness };
+        let failed = recovered.opened.iter().filter(|group| group.log.is_err()).count();
+        tracing::info!(boot = mark.boot, batch = mark.batch, groups = recovered.opened.len(), failed, "opened the store");
         Ok(Self { identity, boot: mark.boot, registry, groups: recovered.opened, storage, reader: LogReader::new(log), state, lock: None })
     }
 }

@@ -4,7 +4,7 @@ use super::{
     engine::{Engine, Space},
     entry::Entry,
     item::{self, Item},
-    log::LogError,
+    log_error::LogError,
     prefix::{self, Local},
 };
 use bytes::Bytes;

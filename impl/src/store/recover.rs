@@ -3,7 +3,8 @@
 use super::{
     engine::{Engine, EngineError, Space},
     item::{self, Item},
-    log::{GroupLog, LogError},
+    log::GroupLog,
+    log_error::LogError,
     meta::{self, SnapshotMeta},
     prefix::{Local, Prefix, Purpose},
     registry::{FIRST_EPOCH, GroupRecord},

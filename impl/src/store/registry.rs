@@ -3,7 +3,10 @@
 //! [`Registry`] is pure: the event loop plans a change, which takes effect in memory at once and comes back as a [`Change`] to submit. Submissions
 //! keep their order, so a group's first write is durable only together with, or after, its record.
 
-use super::prefix::{Clash, Local, Prefixes};
+use super::{
+    ledger::{Clash, Prefixes},
+    prefix::Local,
+};
 use roadstead_spec::{GroupId, Incarnation, NodeId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -228,6 +231,12 @@ impl Registry {
 
 /// State epoch of a new group.
 pub const FIRST_EPOCH: u64 = 1;
+
+/// A state epoch that no transfer ever used, not even one that broke off in an earlier boot and left chunks behind: `transfer` counts the
+/// transfers of this boot.
+pub const fn fresh_epoch(boot: u64, transfer: u32) -> u64 {
+    boot << 32 | transfer as u64
+}
 
 /// What the store holds about groups and peers.
 #[derive(Debug, Default)]

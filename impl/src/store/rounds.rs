@@ -3,6 +3,7 @@
 use super::{
     engine::{Batch, Durability, Engine},
     log::GroupLog,
+    log_error::Misuse,
     meta,
     prefix::Local,
     registry::Change,
@@ -134,6 +135,9 @@ impl Rounds {
                 group.set_hard(hard);
             }
             Write::Install { hard, at, keep_suffix, state_epoch } => {
+                if state_epoch <= group.state_epoch {
+                    return Err(misuse(Misuse::Epoch { epoch: state_epoch, current: group.state_epoch }));
+                }
                 group.log.install(at, keep_suffix).map_err(misuse)?;
                 group.state_epoch = state_epoch;
                 group.dirty.snapshot_meta = true;

@@ -2,7 +2,7 @@
 
 use super::{
     engine::EngineError,
-    log::{LogError, Misuse},
+    log_error::{LogError, Misuse},
     prefix::Local,
     record::RecordError,
     rounds::Rounds,

@@ -57,6 +57,8 @@ struct Queue {
 #[derive(Debug, Default)]
 struct Waiting {
     submissions: Vec<Submission>,
+    /// Sum of their weights.
+    weight: usize,
     stopping: bool,
 }
 
@@ -144,6 +146,7 @@ impl StorageHandle {
         }
         let idle = waiting.submissions.is_empty();
         waiting.submissions.append(submissions);
+        waiting.weight += weight;
         self.queue.bytes.fetch_add(weight, Relaxed);
         drop(waiting);
         if idle {
@@ -174,13 +177,14 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for submissions and swaps them into `round`; false when there will be none any more.
-    fn next(&self, round: &mut Vec<Submission>) -> bool {
+    /// Waits for submissions, swaps them into `round` and returns their weight; `None` when there will be none any more.
+    fn next(&self, round: &mut Vec<Submission>) -> Option<usize> {
         let waiting = self.lock();
         let idle = |waiting: &mut Waiting| waiting.submissions.is_empty() && !waiting.stopping;
         let mut waiting = self.wake.wait_while(waiting, idle).unwrap_or_else(PoisonError::into_inner);
         std::mem::swap(&mut waiting.submissions, round);
-        !round.is_empty()
+        let weight = std::mem::take(&mut waiting.weight);
+        (!round.is_empty()).then_some(weight)
     }
 
     /// Takes no submissions any more and forgets those that wait.
@@ -199,8 +203,10 @@ impl Shared {
     /// The storage thread.
     fn commit_rounds(&self, queue: &Queue, mut rounds: Rounds) {
         let mut round = Vec::new();
-        while queue.next(&mut round) && self.wait_for_witness() {
-            let weight = round.iter().map(Submission::weight).sum();
+        while let Some(weight) = queue.next(&mut round) {
+            if !self.wait_for_witness() {
+                break;
+            }
             match rounds.commit(&mut round) {
                 Ok(committed) => {
                     let mut progress = self.lock();

@@ -10,16 +10,8 @@
 //! the slot's sync, so none of those; of the other rounds at most [`LAG_ROUNDS_MAX`], and none that is older than [`LAG_TIME_MAX`] (plus the
 //! time that writing the slot takes).
 
-use super::record::checksum;
-use std::{
-    fmt::Debug,
-    fs::{File, OpenOptions},
-    io,
-    os::unix::fs::FileExt,
-    path::Path,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use super::{record::checksum, witness_file::WitnessFile};
+use std::{io, time::Duration};
 
 /// The slot is at most so many rounds behind the journal.
 pub const LAG_ROUNDS_MAX: u64 = 64;
@@ -44,16 +36,6 @@ pub struct Mark {
     pub batch: u64,
     /// Sum over all groups of a hash of (local number, incarnation, term, vote).
     pub digest: u64,
-}
-
-/// The file below the witness, so that a simulation can have its own. Offsets and lengths stay within [`FILE_BYTES`].
-pub trait WitnessFile: Debug + Send {
-    /// Fills `buffer` from `offset`.
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()>;
-    /// Writes all of `bytes` at `offset`.
-    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
-    /// Makes all writes durable.
-    fn sync(&mut self) -> io::Result<()>;
 }
 
 /// Why the witness cannot testify.
@@ -135,12 +117,12 @@ impl Witness {
     }
 }
 
-/// Whether a slot of any store remembers a batch: the folder was in use.
+/// Whether a slot of any store remembers a batch: the folder was in use. (A used file always has a good slot.)
 pub(crate) fn was_used(file: &dyn WitnessFile) -> bool {
     (0..2).any(|slot| {
         let mut content = [0; CONTENT + 4];
         let read = file.read_at((slot * SLOT_BYTES) as u64, &mut content);
-        read.is_ok() && matches!(decode(&content), Slot::Damaged | Slot::Valid(_, Mark { batch: 1.., .. }))
+        read.is_ok() && matches!(decode(&content), Slot::Valid(_, Mark { batch: 1.., .. }))
     })
 }
 
@@ -171,105 +153,10 @@ fn decode(slot: &[u8; CONTENT + 4]) -> Slot {
     Slot::Valid(u128::from_le_bytes(*store), Mark { boot: next(), batch: next(), digest: next() })
 }
 
-/// A witness file on disk.
-#[derive(Debug)]
-pub struct DiskFile(File);
-
-impl DiskFile {
-    /// Creates the file, or empties it, and writes zeros: a later sync allocates nothing.
-    pub fn create(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?;
-        file.write_all_at(&[0; FILE_BYTES], 0)?;
-        file.sync_all()?;
-        Ok(Self(file))
-    }
-
-    /// Opens the file.
-    pub fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self(OpenOptions::new().read(true).write(true).open(path)?))
-    }
-}
-
-impl WitnessFile for DiskFile {
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        self.0.read_exact_at(buffer, offset)
-    }
-
-    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all_at(bytes, offset)
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.0.sync_data()
-    }
-}
-
-/// A witness file in memory. Clones share it.
-#[derive(Clone, Debug)]
-pub struct MemoryFile {
-    inner: Arc<Mutex<MemoryInner>>,
-}
-
-#[derive(Clone, Debug)]
-struct MemoryInner {
-    now: Vec<u8>,
-    durable: Vec<u8>,
-    failing: bool,
-}
-
-impl Default for MemoryFile {
-    fn default() -> Self {
-        let inner = MemoryInner { now: vec![0; FILE_BYTES], durable: vec![0; FILE_BYTES], failing: false };
-        Self { inner: Arc::new(Mutex::new(inner)) }
-    }
-}
-
-impl MemoryFile {
-    /// What the next life finds: everything synced, and what was written since if `keep_unsynced`.
-    pub fn crash(&self, keep_unsynced: bool) -> Self {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let bytes = if keep_unsynced { &inner.now } else { &inner.durable };
-        let inner = MemoryInner { now: bytes.clone(), durable: bytes.clone(), failing: false };
-        Self { inner: Arc::new(Mutex::new(inner)) }
-    }
-
-    /// From now on every write and sync fails.
-    pub fn fail(&self) {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).failing = true;
-    }
-}
-
-impl WitnessFile for MemoryFile {
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let from = inner.now.get(offset as usize..offset as usize + buffer.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
-        buffer.copy_from_slice(from);
-        Ok(())
-    }
-
-    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if inner.failing {
-            return Err(io::Error::other("told to fail"));
-        }
-        let to = inner.now.get_mut(offset as usize..offset as usize + bytes.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
-        to.copy_from_slice(bytes);
-        Ok(())
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if inner.failing {
-            return Err(io::Error::other("told to fail"));
-        }
-        inner.durable = inner.now.clone();
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::witness_file::MemoryFile;
 
     fn mark(batch: u64) -> Mark {
         Mark { boot: 1, batch, digest: batch * 7 }
