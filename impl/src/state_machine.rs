@@ -3,6 +3,15 @@
 //! A state machine keeps its durable data in an ordered store of its own (keys are private to the group) and may keep whatever it likes in
 //! memory, as long as [`StateMachine::open`] can rebuild that from the store. Because all durable data lies in the store, the host can take, send and
 //! install snapshots without asking the machine.
+//!
+//! What to mind:
+//!
+//! * *Deterministic*: no clock, no randomness, no iteration over unordered maps in [`StateMachine::apply`]. A command carries what it needs.
+//! * *In small steps*: all members apply the same commands at about the same time, so a structure that stops to grow (a large hash map that doubles)
+//!   stops all of them at once. Ordered maps and the store itself grow evenly.
+//! * *Quick*: the machines of all groups share one thread.
+//!
+//! [`crate::applier::testing::StateMachineHarness`] runs a machine in a unit test.
 
 use bytes::Bytes;
 use roadstead_spec::EntryId;

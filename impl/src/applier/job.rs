@@ -285,6 +285,9 @@ pub enum Gone {
     /// Not read for [`super::VIEW_IDLE_MAX`], or older than [`super::VIEW_AGE_MAX`].
     #[error("the view was held for {0:?} and given back; open a new one")]
     TooOld(Duration),
+    /// The disk gave an error, which the log tells. The group goes on with what it can read.
+    #[error("the state database cannot be read; check the disk of the sender")]
+    Unreadable,
     /// The sequence lies before the ones that can be repeated, or was never reached.
     #[error("chunk {wanted} cannot be read again (next is {next}); open a new transfer")]
     OutOfReach {

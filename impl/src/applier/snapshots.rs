@@ -42,11 +42,10 @@ impl Applier {
         let outcome = match self.views.read(self.now, (key.local, transfer), sequence) {
             Ok(chunk) => Outcome::SnapshotChunk { transfer, chunk },
             Err(ReadError::Gone(why)) => Outcome::SnapshotGone { transfer, why },
-            // The group goes on: it reads other keys; what it cannot do is send this snapshot.
             Err(ReadError::Engine(error)) => {
+                tracing::warn!(local = key.local.0, %transfer, %error, "a snapshot cannot be sent: check the disk");
                 self.views.close((key.local, transfer));
-                let reason = Failure::Unreadable(error.to_string());
-                Outcome::Failed { reason, of: JobName::Snapshot(transfer) }
+                Outcome::SnapshotGone { transfer, why: Gone::Unreadable }
             }
         };
         self.answer(key, outcome);

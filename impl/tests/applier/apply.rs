@@ -171,6 +171,7 @@ fn destroy_leaves_nothing_of_the_group_and_everything_of_its_neighbours() {
     for local in [1, 2, 3] {
         node.applied(group(local), 1, &commands);
     }
+    node.checkpoint();
     assert!(node.turn(vec![Job::Group(group(2), Work::Destroy)]).is_empty(), "in pieces: not done in one turn");
     assert!(node.key_count(group(2)) > 1000, "a piece is small");
     let done = node.rest();

@@ -190,18 +190,22 @@ fn a_chunk_can_be_read_again_within_the_window_and_not_beyond() {
     open_view(&mut from, transfer(1));
     let first = read_chunk(&mut from, transfer(1), 0).unwrap();
     assert_eq!(read_chunk(&mut from, transfer(1), 5).unwrap_err(), Gone::OutOfReach { wanted: 5, next: 1 });
-    let mut sequence = 0;
-    while !read_chunk(&mut from, transfer(1), sequence).unwrap().done {
-        assert!(sequence > 0 || read_chunk(&mut from, transfer(1), 0).unwrap() == first, "the same bytes");
-        sequence += 1;
+    let mut chunks = vec![first];
+    while !chunks.last().unwrap().done {
+        chunks.push(read_chunk(&mut from, transfer(1), chunks.len() as u64).unwrap());
     }
-    let last = sequence;
-    assert!(last > RESUME_CHUNKS_MAX as u64);
-    assert!(read_chunk(&mut from, transfer(1), last).unwrap().done);
+    let last = chunks.len() as u64 - 1;
     let oldest = last - RESUME_CHUNKS_MAX as u64;
-    assert!(!read_chunk(&mut from, transfer(1), oldest).unwrap().done);
+    for sequence in (oldest..=last).rev() {
+        assert_eq!(read_chunk(&mut from, transfer(1), sequence).unwrap(), chunks[sequence as usize], "the same bytes");
+    }
     assert_eq!(read_chunk(&mut from, transfer(1), oldest - 1).unwrap_err(), Gone::OutOfReach { wanted: oldest - 1, next: last });
     assert!(matches!(read_chunk(&mut from, transfer(1), last + 1), Err(Gone::OutOfReach { .. })));
+
+    let mut to = receiver();
+    let at = open_view(&mut from, transfer(2));
+    let epoch = stage_all(&mut from, &mut to, transfer(2), at);
+    assert_eq!(to.data(group(1), epoch), from.data(group(1), FIRST_EPOCH), "also where the window has moved");
 }
 
 #[test]
@@ -287,6 +291,25 @@ fn an_installation_survives_a_crash_at_every_step() {
         assert_eq!(reborn.key_count(group(1)), 31);
         assert_eq!(reborn.applied(group(1), 31, &["put b 1"]), ["31"]);
     }
+}
+
+/// Leftovers of a large reception are deleted in many pieces; a new reception begins long before the last of them.
+#[test]
+fn a_reception_among_the_leftovers_of_an_earlier_one_is_whole() {
+    let (mut from, mut to) = (sender(1000), receiver());
+    let at = open_view(&mut from, transfer(1));
+    let abandoned = stage_all(&mut from, &mut to, transfer(1), at);
+    let mut reborn = to.crash(Survivors::All);
+    reborn.one(group(1), open(FIRST_EPOCH));
+    open_view(&mut from, transfer(2));
+    let epoch = stage_all(&mut from, &mut reborn, transfer(2), at);
+    assert!(reborn.data(group(1), abandoned).len() > 500, "the sweep has hardly begun");
+    reborn.rest();
+    assert_eq!(reborn.data(group(1), abandoned).len(), 0);
+    assert_eq!(reborn.data(group(1), epoch), from.data(group(1), FIRST_EPOCH));
+    install(&mut reborn, epoch);
+    reborn.rest();
+    assert_eq!(reborn.key_count(group(1)), 1001);
 }
 
 #[test]

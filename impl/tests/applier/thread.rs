@@ -58,6 +58,49 @@ fn applies_checkpoints_and_finds_all_again() {
     assert!(matches!(done.recv_timeout(PATIENCE), Ok(Done::Group(_, Outcome::Answered { answer, .. })) if answer == "101"));
 }
 
+/// The engine's own views, with flushed and unflushed data, while the sender goes on.
+#[test]
+fn a_snapshot_over_fjall_is_the_state_at_its_applied_entry() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let [mut from, mut to] = [&folders[0], &folders[1]].map(|folder| Applier::new(fjall(folder.path())));
+    let run = |applier: &mut Applier, work: Work| {
+        let mut done = applier.turn(Duration::ZERO, &mut vec![Job::Group(group(1), work)]).unwrap();
+        while let Some(ticket) = applier.sync_wanted() {
+            done.extend(applier.synced(&ticket.sync().unwrap()));
+        }
+        match done.pop() {
+            Some(Done::Group(_, outcome)) => outcome,
+            other => panic!("{other:?}"),
+        }
+    };
+    run(&mut from, open(FIRST_EPOCH));
+    run(&mut to, open(FIRST_EPOCH));
+    let commands: Vec<String> = (0..200).map(|number| format!("put key{number} before")).collect();
+    run(&mut from, apply(1, &commands.iter().map(String::as_str).collect::<Vec<_>>()));
+    let (transfer, mut next) = (transfer(1), 201);
+    run(&mut from, Work::SnapshotOpen { transfer, chunk_bytes: 500 });
+    let mut outcome = run(&mut to, Work::StageBegin { transfer, at: id(1, 200) });
+    let epoch = loop {
+        match outcome {
+            Outcome::StageWants { sequence, .. } => {
+                run(&mut from, apply(next, &[&format!("put key{} after", next % 200), &format!("del key{}", next % 7), "put new 1"]));
+                next += 3;
+                match run(&mut from, Work::SnapshotRead { transfer, sequence }) {
+                    Outcome::SnapshotChunk { chunk, .. } => outcome = run(&mut to, Work::StageChunk { transfer, chunk }),
+                    other => panic!("{other:?}"),
+                }
+            }
+            Outcome::Staged { epoch, .. } => break epoch,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(matches!(run(&mut to, Work::Install { epoch }), Outcome::Installed { applied, .. } if applied == id(1, 200)));
+    for (text, expected) in [("count", "200"), ("get key0", "before"), ("get key199", "before"), ("get new", "")] {
+        let outcome = run(&mut to, query(text, 200));
+        assert!(matches!(&outcome, Outcome::Answered { answer, .. } if answer == expected), "{text}: {outcome:?}");
+    }
+}
+
 #[test]
 fn a_failed_commit_is_told_once_and_ends_the_threads() {
     let engine = MemoryEngine::new();
