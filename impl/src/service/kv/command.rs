@@ -34,7 +34,7 @@ pub enum Request<B = Bytes> {
     Txn(#[serde(deserialize_with = "codec::nested")] TxnRequest<B>),
     /// Makes all revisions below one unreadable, and their superseded data removable.
     Compact(CompactRequest),
-    /// Removes superseded data of the last compaction, up to a bound ([`super::SWEEP_COMMAND_MAX`]). Every command does a little of that; a caller
+    /// Removes superseded data of the last compaction, up to a bound ([`super::SWEEP_COMMAND_MAX`]). Commands do a little of that as they come; a caller
     /// that must wait until the data is gone (etcd's `physical`) proposes sweeps until [`super::SweepResponse::pending`] is false.
     Sweep,
     /// A hash over all revisions that are visible at a revision; equal on all members.

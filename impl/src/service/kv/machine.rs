@@ -26,12 +26,14 @@ pub struct Kv {
     /// Newest revision. It is stored nowhere: the newest item has it, and a compaction leaves that one, even if it is a tombstone.
     current: i64,
     compaction: Compaction,
+    /// Where answers are encoded before each gets an allocation of its size.
+    scratch: Vec<u8>,
 }
 
 impl Default for Kv {
     /// An empty store at revision 1.
     fn default() -> Self {
-        Self { index: Index::default(), current: FIRST_REVISION, compaction: Compaction::default() }
+        Self { index: Index::default(), current: FIRST_REVISION, compaction: Compaction::default(), scratch: Vec::new() }
     }
 }
 
@@ -58,8 +60,8 @@ impl StateMachine for Kv {
                 Ok(request) => answer(self.command(&request, state))?,
                 Err(codec::Malformed) => Err(KvError::Malformed),
             };
-            self.compaction.step(&mut self.index, state)?;
-            answers.push(Response::encode(&answer));
+            self.compaction.step(command.id.index, &mut self.index, state)?;
+            answers.push(codec::encode_with(&mut self.scratch, &answer));
         }
         Ok(())
     }

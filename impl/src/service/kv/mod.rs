@@ -12,6 +12,7 @@ mod command;
 mod compaction;
 mod index;
 mod item;
+mod key;
 mod machine;
 mod response;
 mod txn;
