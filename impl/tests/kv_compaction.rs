@@ -9,7 +9,7 @@ use roadstead::service::kv::*;
 const KEYS: usize = 1_000;
 
 /// A bound on what one ordinary command may remove. The machine's own step is smaller or equal.
-const REMOVALS_PER_COMMAND_MAX: usize = 512;
+const REMOVALS_PER_COMMAND_MAX: usize = 64;
 
 /// Among so many commands one makes a step.
 const STEP_EVERY: usize = 16;
@@ -100,7 +100,7 @@ fn sweep_commands_finish_the_work() {
 fn frequent_compactions_reach_the_last_keys() {
     let (mut member, mut revision) = filled();
     let start = items(&member);
-    for i in 0..300 {
+    for i in 0..1_500 {
         member.apply([put(i % 5, i).encode()]);
         revision += 1;
         if i % 4 == 0 {

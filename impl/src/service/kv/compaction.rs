@@ -8,7 +8,10 @@ use bytes::Bytes;
 use roadstead_spec::Index as EntryIndex;
 use serde::{Deserialize, Serialize};
 
-use super::{index::Index, item::corrupt};
+use super::{
+    index::{Index, REMOVAL_COST},
+    item::corrupt,
+};
 use crate::state_machine::{StateMachineError, StateRead, StateWrite};
 
 /// Key of the meta item; it sorts before all items.
@@ -18,11 +21,11 @@ const META_KEY: &[u8] = b"\0compaction";
 /// every command would double the writes while a sweep is under way.
 const STEP_EVERY: u64 = 16;
 
-/// Most keys that a step looks at, and removals: some ten microseconds for keys, at most half a millisecond for removals. It is more than
-/// [`STEP_EVERY`], so that a sweep overtakes the writes that come with it.
-const STEP: usize = 512;
+/// What a step may spend: 64 removals, or 1,024 keys looked at. That is some hundred microseconds, so that compaction costs the writes that come with
+/// it a few microseconds each; and it is more than [`STEP_EVERY`] removals, so that a sweep overtakes them.
+const STEP: usize = 64 * REMOVAL_COST;
 
-/// Most removals by one [`super::Request::Sweep`], and most keys that it looks at: about ten milliseconds.
+/// Most removals by one [`super::Request::Sweep`]: some ten milliseconds.
 pub const SWEEP_COMMAND_MAX: usize = 10_000;
 
 /// How far compaction is. The encoding in postcard is part of the stored format.
@@ -87,7 +90,7 @@ impl Compaction {
 
     /// The large step of [`super::Request::Sweep`].
     pub(super) fn sweep_command(&mut self, index: &mut Index, state: &mut dyn StateWrite) -> Result<(), StateMachineError> {
-        self.sweep(index, state, SWEEP_COMMAND_MAX)
+        self.sweep(index, state, SWEEP_COMMAND_MAX * REMOVAL_COST)
     }
 
     fn sweep(&mut self, index: &mut Index, state: &mut dyn StateWrite, budget: usize) -> Result<(), StateMachineError> {

@@ -11,6 +11,9 @@ use std::{collections::BTreeMap, collections::VecDeque, ops::Bound};
 
 use super::{item::Revision, key::Key};
 
+/// What a removal costs, in keys looked at: it goes to the store and frees memory that no cache holds.
+pub(super) const REMOVAL_COST: usize = 16;
+
 /// One change of a key, as far as reads must know it before they fetch the item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
@@ -192,27 +195,28 @@ impl Index {
         revision.main > compacted || self.keys.get(key).and_then(|history| history.survivor(compacted)) == Some(revision)
     }
 
-    /// Looks at the keys from `start` on and removes what a compaction made superfluous, handing it to `removed`. Ends after `budget` keys and
-    /// removals; returns the key to go on with, or `None` after the last one.
+    /// Looks at the keys from `start` on and removes what a compaction made superfluous, handing it to `removed`. Ends when it has
+    /// spent `budget`: 1 for each key and [`REMOVAL_COST`] for each removal; returns the key to go on with, or `None` after the last one.
     pub(super) fn sweep(&mut self, start: &[u8], compacted: i64, budget: usize, mut removed: impl FnMut(Revision)) -> Option<Box<[u8]>> {
         let mut spent = 0;
         let mut emptied = Vec::new();
         let mut go_on = None;
         'keys: for (key, history) in self.keys.range_mut::<[u8], _>((Bound::Included(start), Bound::Unbounded)) {
+            spent += 1;
             loop {
                 if spent >= budget {
                     go_on = Some(key.as_bytes().into());
                     break 'keys;
                 }
-                spent += 1;
-                match history.pop_superseded(compacted) {
-                    Some(Popped::Older(revision)) => removed(revision),
-                    Some(Popped::Last(revision)) => {
+                let Some(popped) = history.pop_superseded(compacted) else { break };
+                spent += REMOVAL_COST;
+                match popped {
+                    Popped::Older(revision) => removed(revision),
+                    Popped::Last(revision) => {
                         removed(revision);
                         emptied.push(key.clone());
                         break;
                     }
-                    None => break,
                 }
             }
         }
