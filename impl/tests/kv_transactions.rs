@@ -5,7 +5,7 @@ mod kv_script;
 
 use kv_member::Member;
 use kv_script::{parse, show, table};
-use roadstead::service::kv::{Answer, KvError, PutRequest, Request, RequestOp, TXN_DEPTH_MAX, TxnRequest, decode};
+use roadstead::service::kv::{Answer, COMMAND_BYTES_MAX, KvError, PutRequest, Request, RequestOp, TXN_DEPTH_MAX, TxnRequest, decode};
 
 table! {
     txn_branches: r"
@@ -255,6 +255,17 @@ fn malformed_requests_are_answered() {
     assert!(member.query(&Request::Txn(deep(TXN_DEPTH_MAX))).is_ok());
     assert_eq!(member.query(&Request::Txn(deep(TXN_DEPTH_MAX + 1))), Err(KvError::Malformed));
     assert!(member.query(&Request::Txn(deep(TXN_DEPTH_MAX))).is_ok(), "a refusal leaves no trace in the decoder");
+}
+
+/// A command of etcd's default size at most is carried out, a larger one is answered and changes nothing.
+#[test]
+fn commands_are_bounded() {
+    let mut member = Member::default();
+    let put = |len: usize| Request::Put(PutRequest::new("k", vec![b'v'; len]));
+    let overhead = put(COMMAND_BYTES_MAX).encode().len() - COMMAND_BYTES_MAX;
+    assert_eq!(member.propose(&put(COMMAND_BYTES_MAX - overhead + 1)), Err(KvError::TooLarge));
+    assert_eq!(member.store.0.len(), 0);
+    assert!(member.propose(&put(COMMAND_BYTES_MAX - overhead)).is_ok());
 }
 
 /// A query never writes, whatever the branch that would be taken.

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use super::{
     check, codec,
-    command::{CompactRequest, HashKvRequest, Request},
+    command::{COMMAND_BYTES_MAX, CompactRequest, HashKvRequest, Request},
     compaction::Compaction,
     index::{Index, Life},
     item::{Change, ITEMS_END, ITEMS_START, Item, Revision},
@@ -57,6 +57,7 @@ impl StateMachine for Kv {
         answers.reserve(commands.len());
         for command in commands {
             let answer = match codec::decode::<Request<&[u8]>>(&command.payload) {
+                Ok(_) if command.payload.len() > COMMAND_BYTES_MAX => Err(KvError::TooLarge),
                 Ok(request) => answer(self.command(&request, state))?,
                 Err(codec::Malformed) => Err(KvError::Malformed),
             };
