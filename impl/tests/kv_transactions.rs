@@ -172,6 +172,8 @@ table! {
         @6 then [@0 then [@6]; @0 then [@6 deleted 1]]
         > txn [] [del a ..z; del b; put x 1] []
         ! etcdserver: duplicate key given in txn request
+        > txn [] [del b ..m; del a ..c; put k 1] []
+        ! etcdserver: duplicate key given in txn request
         > txn [] [del c; del e; del a ..d; put c\0 1] []
         ! etcdserver: duplicate key given in txn request
         > txn [] [del b ..c; del a ..b; put b 1] []
