@@ -95,6 +95,21 @@ fn sweep_commands_finish_the_work() {
     assert_eq!(items(&large), KEYS - KEYS / 10 + 1);
 }
 
+/// A compaction during a sweep also reaches the keys that the sweep has passed.
+#[test]
+fn compactions_during_a_sweep_are_complete() {
+    let (mut member, revision) = filled();
+    let wait = |commands: usize| (0..commands).map(|_| Request::Range(RangeRequest::key("x")).encode());
+    assert!(member.propose(&compact(revision)).is_ok());
+    member.apply(wait(10 * STEP_EVERY));
+    member.apply((0..20).map(|key| put(key, 9).encode()));
+    assert!(items(&member) > 2 * KEYS, "the sweep is still under way");
+    assert!(member.propose(&compact(revision + 20)).is_ok());
+    member.apply(wait(100 * STEP_EVERY));
+    // Of the deleted keys, 0 and 10 are there again.
+    assert_eq!(items(&member), KEYS - KEYS / 10 + 2);
+}
+
 /// Compactions that come more often than a round over all keys takes do not keep the last keys from being swept.
 #[test]
 fn frequent_compactions_reach_the_last_keys() {
