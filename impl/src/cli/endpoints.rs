@@ -9,7 +9,7 @@ use crate::config::HostPort;
 use super::failure::Failure;
 
 /// The ports of `roadstead dev`: a fresh clone needs no option, and one dead node hides nothing.
-const DEFAULT_ENDPOINTS: &str = "127.0.0.1:7400,127.0.0.1:7401,127.0.0.1:7402";
+pub(super) const DEFAULT_ENDPOINTS: &str = "127.0.0.1:7400,127.0.0.1:7401,127.0.0.1:7402";
 
 /// Options of every command that talks to a cluster.
 #[derive(Args, Clone, Debug)]

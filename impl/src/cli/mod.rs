@@ -6,12 +6,11 @@
 mod admin;
 mod cluster;
 mod completions;
-//DEV mod dev;
+mod dev;
 mod endpoints;
 mod failure;
 mod group;
 mod log;
-//DEV mod logging;
 mod output;
 mod status;
 
@@ -43,7 +42,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    //DEV Dev(dev::Args),
+    Dev(dev::Args),
     Status(status::Args),
     Group(group::Args),
     Log(log::Args),
@@ -55,7 +54,7 @@ pub fn main() -> ExitCode {
     let Cli { json, command } = Cli::parse();
     let output = Output { json };
     let done = match command {
-        //DEV Command::Dev(args) => dev::run(&args, output),
+        Command::Dev(args) => dev::run(&args, output),
         Command::Status(args) => status::run(&args, output),
         Command::Group(args) => group::run(&args, output),
         Command::Log(args) => log::run(&args, output),
