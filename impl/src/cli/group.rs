@@ -154,7 +154,7 @@ fn run_add(args: &Add, output: Output) -> Result<(), Failure> {
         }
         Ok(outcomes)
     })?;
-    finish(output, &format!("group {}", spec.id), "add", outcomes)
+    finish(output, &format!("group {}", spec.id), outcomes)
 }
 
 /// The configuration's words with the option in place of the line.
@@ -194,7 +194,7 @@ fn run_remove(args: &Remove, output: Output) -> Result<(), Failure> {
         }
         Ok(outcomes)
     })?;
-    finish(output, &format!("group {}", args.id), "remove", outcomes)
+    finish(output, &format!("group {}", args.id), outcomes)
 }
 
 /// What one member answered.
@@ -219,7 +219,7 @@ impl Outcome {
     }
 }
 
-fn finish(output: Output, what: &str, verb: &str, outcomes: Vec<Outcome>) -> Result<(), Failure> {
+fn finish(output: Output, what: &str, outcomes: Vec<Outcome>) -> Result<(), Failure> {
     output.value(&outcomes, |outcomes| {
         outcomes.iter().map(|outcome| format!("{what}, node {}: {}\n", outcome.node, outcome.message)).collect()
     })?;
@@ -227,9 +227,7 @@ fn finish(output: Output, what: &str, verb: &str, outcomes: Vec<Outcome>) -> Res
     if missing.is_empty() {
         return Ok(());
     }
-    let hint = format!(
-        "mend what the nodes say and repeat the command: members that have done it already are left as they are ({verb} is complete then)"
-    );
+    let hint = "mend what the nodes say and repeat the command; nodes that have done it are left as they are";
     Err(Failure::unavailable(format!("{what}: not done on node {}", missing.join(", ")), hint))
 }
 

@@ -100,7 +100,7 @@ fn groups_text(groups: &[GroupView], all: bool) -> String {
             waiting(group),
         ]);
     }
-    let mut text = format!("{} groups, {healthy} healthy\n", groups.len());
+    let mut text = format!("{healthy} of {} groups healthy\n", groups.len());
     if table.row_count() > 0 {
         text.push_str(&lines(&table));
     }
@@ -193,7 +193,7 @@ mod tests {
         let groups = cluster::groups(&answers);
         let report = Report { nodes: answers.into_iter().map(NodeReport::from).collect(), groups };
         let expected = "\
-2 groups, 0 healthy
+0 of 2 groups healthy
 GROUP  LEADER  ALIVE   TERM  COMMIT  BEHIND                     WAITING
     1  node 1  2 of 3     4     120  node 2: 20, node 3: unknown  writes 2
     2  none    2 of 3     8       9  node 3: unknown            writes 2
@@ -217,7 +217,7 @@ ENDPOINT        NODE       VERSION   UP  GROUPS  LEADING  SYNC P50   P99  PEERS
         }
         let report = Report { groups: cluster::groups(&answers), nodes: Vec::new() };
         let short = text(&report, false);
-        assert!(short.starts_with("40 groups, 39 healthy\n"), "{short}");
+        assert!(short.starts_with("39 of 40 groups healthy\n"), "{short}");
         assert_eq!(short.lines().filter(|line| line.contains("node 1")).count(), 2, "the row and the problem of group 7:\n{short}");
         assert!(short.contains("! group 7, node 1: its disk is stalled"), "{short}");
         assert_eq!(text(&report, true).lines().filter(|line| line.contains("3 of 3")).count(), 40);
