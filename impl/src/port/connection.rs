@@ -166,11 +166,6 @@ impl Connection {
         self.answered.notify_one();
     }
 
-    /// Requests that were delivered and not answered.
-    pub(crate) fn unanswered(&self) -> usize {
-        self.unanswered.get()
-    }
-
     /// Waits until fewer than `max` requests have no answer.
     pub(crate) async fn wait_for_answers(&self, max: usize) {
         while self.unanswered.get() >= max {
