@@ -8,7 +8,7 @@ use super::peer::Peer;
 use super::session::{Remote, Session, Turn};
 use super::slots::{Class, ConnectionSlot};
 use super::status::LinkState;
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use roadstead_spec::NodeId;
 use roadstead_spec::wire::Version;
 use std::io;
@@ -76,12 +76,11 @@ impl Task {
         let mut buffer = BytesMut::new();
         let mut room = READ_BYTES_MIN;
         loop {
-            self.reserve(&mut buffer, room);
-            let spare = buffer.capacity() - buffer.len();
-            match self.read_some(half, &mut buffer).await {
+            let wanted = self.reserve(&mut buffer, room);
+            match self.read_some(half, &mut buffer, wanted).await {
                 Err(reason) => return reason,
                 Ok(0) => return CloseReason::Ended,
-                Ok(count) if count == spare => room = (room * 2).min(READ_BYTES_MAX),
+                Ok(count) if count == wanted => room = (room * 2).min(READ_BYTES_MAX),
                 Ok(_) => {}
             }
             let inner = &self.inner;
@@ -92,38 +91,34 @@ impl Task {
         }
     }
 
-    /// Room for the next read. A large frame gets at most as much again as has come: an announced size alone costs no memory.
-    fn reserve(&self, buffer: &mut BytesMut, room: usize) {
+    /// Makes room for the next read and returns how much to read at most. A large frame gets at most as much again as has come: an announced
+    /// size alone costs no memory.
+    fn reserve(&self, buffer: &mut BytesMut, room: usize) -> usize {
         let lacking = self.session.bytes_lacking(buffer).min(buffer.len());
-        if lacking > 0 || buffer.capacity() - buffer.len() < READ_BYTES_MIN / 2 {
+        let spare = buffer.capacity() - buffer.len();
+        if spare < lacking || spare < READ_BYTES_MIN / 2 {
             buffer.reserve(lacking.max(room));
         }
+        (buffer.capacity() - buffer.len()).min(lacking.max(room))
     }
 
-    async fn read_some(&mut self, half: &mut OwnedReadHalf, buffer: &mut BytesMut) -> Result<usize, CloseReason> {
+    async fn read_some(&mut self, half: &mut OwnedReadHalf, buffer: &mut BytesMut, wanted: usize) -> Result<usize, CloseReason> {
         loop {
-            let Some(deadline) = self.session.deadline() else {
-                let count = half.read_buf(buffer).await?;
-                self.count_in(count);
-                return Ok(count);
+            let mut bounded = (&mut *buffer).limit(wanted);
+            let read = half.read_buf(&mut bounded);
+            let count = match self.session.deadline() {
+                None => read.await?,
+                Some(deadline) => match timeout_at(self.inner.origin + deadline, read).await {
+                    Ok(count) => count?,
+                    Err(_) => match self.session.on_timer(self.inner.now()) {
+                        Some(reason) => return Err(reason),
+                        None => continue,
+                    },
+                },
             };
-            match timeout_at(self.inner.origin + deadline, half.read_buf(buffer)).await {
-                Ok(count) => {
-                    let count = count?;
-                    self.count_in(count);
-                    return Ok(count);
-                }
-                Err(_) => {
-                    if let Some(reason) = self.session.on_timer(self.inner.now()) {
-                        return Err(reason);
-                    }
-                }
-            }
+            self.connection.count(|traffic| traffic.bytes_in += count as u64);
+            return Ok(count);
         }
-    }
-
-    fn count_in(&self, bytes: usize) {
-        self.connection.count(|traffic| traffic.bytes_in += bytes as u64);
     }
 
     /// Does what the session decided, in its order; waits where the node or the client's answers are behind.

@@ -207,7 +207,11 @@ impl Port {
         let all = async { while tasks.join_next().await.is_some() {} };
         if timeout(deadline, all).await.is_err() {
             tracing::warn!(?deadline, "connections were still busy at the end of the shutdown's time; closing them");
+            tasks.shutdown().await;
         }
+        // A task that was cut off could not say goodbye to those who still hold its socket.
+        self.inner.clients.take();
+        self.inner.peers.take();
     }
 }
 
