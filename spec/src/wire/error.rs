@@ -79,7 +79,7 @@ pub enum WireError {
     /// A message type that this release does not know.
     #[error("message type {0} is unknown; upgrade this node to the sender's release")]
     UnknownType(u8),
-    /// A type that version 0 does not know, or an answer where a request should be.
+    /// A type that the frame's version does not carry, or an answer where a request should be.
     #[error("message type {found} cannot stand in a frame with marker {marker:#04x}; the sender violates the protocol: check its release")]
     TypeOutOfPlace {
         /// The type found.
