@@ -6,7 +6,7 @@ use roadstead_spec::wire::body::{
     ClientRequest, ClientResponse, Consistency, EntryKind, Forward, ForwardResponse, LeaderHint, NotTaken, Operation, RaftBody, Rejection,
     Route, SnapshotAnswer, SnapshotChunk, SnapshotResult, encode_raft,
 };
-use roadstead_spec::wire::negotiation::{Acceptor, Dialer, FEATURES, Local, Policy, Target};
+use roadstead_spec::wire::negotiation::{Acceptor, Dialer, FEATURES, Known, Local, Policy, Target};
 use roadstead_spec::wire::{
     ClusterId, ExtendedHeader, Header, LegacyRequest, LegacyResponse, Limits, MessageType, StoreId, Version, next_frame,
 };
@@ -149,7 +149,12 @@ fn negotiation_frames() -> Vec<(&'static str, Vec<u8>)> {
     let mut offer = Vec::new();
     let target = Target { node: Some(NodeId(2)), store: None };
     Dialer::start(local(1), target, 0x0102_0304_0506_0708, &mut offer);
-    let answer = |local: Local| encoded(|out| drop(Acceptor::new(local).receive(&offer, |_| None, out)));
+    let answer = |local: Local| {
+        encoded(|out| {
+            let consumed = Acceptor::new(local).receive(&offer, |_| Known::Peer { store: None }, out);
+            assert_eq!(consumed, offer.len());
+        })
+    };
     let stranger = Local { cluster: ClusterId(1), ..local(2) };
     vec![("offer", offer.clone()), ("agreement", answer(local(2))), ("refusal, wrong cluster", answer(stranger))]
 }

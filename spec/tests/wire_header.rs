@@ -94,7 +94,7 @@ fn a_large_body_is_refused_by_its_header() {
     let mut head = extended(REQUEST, b"");
     head[27..31].copy_from_slice(&u32::MAX.to_le_bytes());
     let why = WireError::BodyTooLarge { size: u32::MAX.into(), limit: allowed };
-    assert_eq!(next_frame(Version::Extended, &head, &limits), Err(why));
+    assert_eq!(next_frame(Version::Extended, &head, &limits), Err(why.clone()));
     assert_eq!(bytes_wanted(Version::Extended, &head, &limits), Err(why));
     let legacy = legacy_request(0, &[0; 31]);
     assert_eq!(next_frame(Version::Legacy, &legacy[..54], &limits), Err(WireError::BodyTooLarge { size: 31, limit: 30 }));

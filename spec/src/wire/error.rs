@@ -5,7 +5,7 @@ use super::message_type::MessageType;
 use thiserror::Error;
 
 /// A frame that cannot be read or written; the connection that it came from is of no further use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Error)]
 pub enum WireError {
     /// Fewer bytes than the layout needs.
     #[error("a {what} needs {needed} more bytes and {left} are left; the sender cut the frame short")]
@@ -98,7 +98,7 @@ pub enum WireError {
 }
 
 /// What is wrong with a body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Error)]
 pub enum BodyError {
     /// Fewer bytes than the layout needs.
     #[error("{needed} more bytes are needed and {left} are left")]

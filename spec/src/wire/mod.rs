@@ -19,7 +19,6 @@ mod error;
 mod frame;
 mod header;
 mod hello;
-mod incarnation;
 pub mod legacy;
 mod message_type;
 pub mod negotiation;
@@ -34,6 +33,5 @@ pub use header::{
     RPC_REQ_HEADER_SIZE, RPC_RESP_HEADER_EXT_SIZE, RPC_RESP_HEADER_SIZE, Version,
 };
 pub use hello::{ClusterId, HELLO_BYTES, HELLO_BYTES_MAX, HELLO_MAGIC, Hello, HelloError, HelloKind, StoreId};
-pub use incarnation::incarnation;
 pub use message_type::{LEGACY_TYPE_MAX, MessageType};
 pub use sniff::{MARKER_PORT_SHARING_DRAFT, TLS_HANDSHAKE, Traffic, sniff};
