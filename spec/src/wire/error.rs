@@ -5,7 +5,7 @@ use super::message_type::MessageType;
 use thiserror::Error;
 
 /// A frame that cannot be read or written; the connection that it came from is of no further use.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Error)]
 pub enum WireError {
     /// Fewer bytes than the layout needs.
     #[error("a {what} needs {needed} more bytes and {left} are left; the sender cut the frame short")]
@@ -79,7 +79,7 @@ pub enum WireError {
     /// A message type that this release does not know.
     #[error("message type {0} is unknown; upgrade this node to the sender's release")]
     UnknownType(u8),
-    /// A type that version 0 does not know, or an answer where a request should be.
+    /// A type that the frame's version does not carry, or an answer where a request should be.
     #[error("message type {found} cannot stand in a frame with marker {marker:#04x}; the sender violates the protocol: check its release")]
     TypeOutOfPlace {
         /// The type found.
@@ -98,7 +98,7 @@ pub enum WireError {
 }
 
 /// What is wrong with a body.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Error)]
 pub enum BodyError {
     /// Fewer bytes than the layout needs.
     #[error("{needed} more bytes are needed and {left} are left")]
@@ -111,9 +111,9 @@ pub enum BodyError {
     /// Bytes behind the end.
     #[error("{0} bytes follow the end of the message")]
     Trailing(usize),
-    /// postcard could not read or write the message.
-    #[error("postcard: {0}")]
-    Postcard(postcard::Error),
+    /// The postcard part cannot be read: what is wrong with it.
+    #[error("{0}")]
+    Postcard(&'static str),
     /// The frame's type is not one of this codec.
     #[error("the frame is of another type than its reader expects")]
     OtherType,
@@ -183,7 +183,14 @@ impl From<Short> for BodyError {
 
 impl From<postcard::Error> for BodyError {
     fn from(error: postcard::Error) -> Self {
-        Self::Postcard(error)
+        use postcard::Error as E;
+        Self::Postcard(match error {
+            E::DeserializeUnexpectedEnd => "it ends too early",
+            E::DeserializeBadVarint => "a number has too many bytes",
+            E::DeserializeBadBool | E::DeserializeBadOption | E::DeserializeBadEnum => "a variant is unknown",
+            E::DeserializeBadUtf8 => "a text is not UTF-8",
+            _ => "a value is out of its range",
+        })
     }
 }
 

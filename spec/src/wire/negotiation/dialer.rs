@@ -20,7 +20,7 @@ pub struct Target {
 }
 
 /// The dialer's side of a negotiation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Dialer {
     /// The offer is on its way.
     Offered {
