@@ -132,7 +132,7 @@ fn strangers_that_say_nothing_are_closed() {
     });
 }
 
-/// Wrong cluster, node or data folder: both ends know why.
+/// Wrong cluster, node or data folder, or nobody we know: both ends know why.
 #[test]
 fn refusals_reach_both_ends() {
     let cases = [
@@ -140,6 +140,7 @@ fn refusals_reach_both_ends() {
         ("node", RefusalCode::WrongNode, 5),
         ("store", RefusalCode::WrongStore, 1),
         ("own id", RefusalCode::SameNode, 1),
+        ("not a peer", RefusalCode::UnknownNode, 1),
     ];
     for (what, code, target) in cases {
         run(async {
@@ -154,6 +155,7 @@ fn refusals_reach_both_ends() {
                 "cluster" => dialer.cluster = ClusterId(0xBAD),
                 "store" => dialer.store = StoreId(0xBAD),
                 "own id" => dialer.node = NodeId(1),
+                "not a peer" => dialer.node = NodeId(3),
                 _ => {}
             }
             let (hand, outcome) = Hand::node(node.address(), dialer, target).await;
@@ -181,16 +183,6 @@ fn a_second_data_folder_under_one_id_is_refused() {
         }
         let (_, outcome) = Hand::node(node.address(), roadstead_spec::wire::negotiation::Local { store: StoreId(3), ..local(2) }, 1).await;
         assert_eq!(outcome, Err(Refusal::ByPeer(RefusalCode::WrongStore)));
-    });
-}
-
-#[test]
-fn an_unknown_node_is_closed_by_name() {
-    run(async {
-        let node = Node::start(options(1));
-        let (hand, _) = Hand::node(node.address(), local(2), 1).await;
-        hand.end().await;
-        node.closed("unknown_peer", 1).await;
     });
 }
 

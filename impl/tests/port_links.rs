@@ -6,7 +6,7 @@ use bytes::Bytes;
 use port_support::{CLUSTER, Hand, Node, frame, local, options, peer, run, store_of};
 use roadstead::port::{CloseReason, LinkState, NotSent, PortEvent, PortOptions, Via};
 use roadstead_spec::NodeId;
-use roadstead_spec::wire::negotiation::{Acceptor, Policy};
+use roadstead_spec::wire::negotiation::{Acceptor, Known, Policy};
 use roadstead_spec::wire::{Header, LegacyRequest, MessageType, StoreId, Version, WireError};
 use std::net::SocketAddr;
 use tokio::io::AsyncReadExt;
@@ -197,7 +197,7 @@ fn a_peer_that_does_not_read_costs_bounded_memory() {
         let (mut acceptor, mut come, mut out) = (Acceptor::new(local(2)), Vec::new(), Vec::new());
         while !matches!(acceptor, Acceptor::Done(_)) {
             stream.read_buf(&mut come).await.expect("an offer");
-            let consumed = acceptor.receive(&come, |_| None, &mut out);
+            let consumed = acceptor.receive(&come, |_| Known::Peer { store: None }, &mut out);
             come.drain(..consumed);
         }
         assert_eq!(local(2).cluster, CLUSTER);
@@ -253,7 +253,7 @@ fn peers_are_added_and_removed_at_run_time() {
         let entry = one.peers.remove(0);
         let (mut one, mut two) = (Node::start(one), Node::start(two));
         // Until it is added it is a stranger.
-        one.closed("unknown_peer", 1).await;
+        one.closed("refused", 1).await;
         one.port.add_peer(entry);
         assert_eq!(one.up().await, Version::Extended);
         two.up().await;
