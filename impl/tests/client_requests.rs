@@ -265,6 +265,42 @@ fn a_lost_connection_makes_a_write_unknown_and_a_query_another_attempt() {
     });
 }
 
+/// A node dies in the middle of many writes: those of which a byte left are unknown, the others go to another node, and no write is on both.
+#[test]
+fn what_never_left_is_sent_elsewhere_and_nothing_is_sent_twice() {
+    const WRITES: usize = 40;
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let two = scripted(2, |_| Act::Answer(Said::Done));
+        let group = client(&[listener.local_addr().expect("its address"), two.address]);
+        let writes: Vec<_> = (0..WRITES)
+            .map(|number| {
+                let group = group.clone();
+                tokio::spawn(async move { group.write(vec![number as u8; 1 << 20]).await })
+            })
+            .collect();
+        let mut dying = Hand::accept(&listener, local(1)).await;
+        let mut read_by_dying: Vec<u8> = Vec::new();
+        for _ in 0..3 {
+            read_by_dying.push(read(&dying.frame().await).1[0]);
+        }
+        drop((dying, listener));
+        let (mut unknown, mut done) = (Vec::new(), Vec::new());
+        for (number, write) in writes.into_iter().enumerate() {
+            match write.await.expect("it ends") {
+                Outcome::Unknown { why: Unknown::ConnectionLost(_) } => unknown.push(number as u8),
+                Outcome::Committed { .. } => done.push(number as u8),
+                other => panic!("{other:?}"),
+            }
+        }
+        let mut heard: Vec<u8> = two.heard.borrow().iter().map(|(_, bytes)| bytes[0]).collect();
+        heard.sort_unstable();
+        assert_eq!(heard, done, "exactly what was committed reached the other node");
+        assert!(read_by_dying.iter().all(|number| unknown.contains(number)), "{read_by_dying:?} were read, {unknown:?} are unknown");
+        assert!(!done.is_empty(), "a socket holds fewer than {WRITES} MiB");
+    });
+}
+
 #[test]
 fn a_node_that_does_not_know_is_believed() {
     run(async {

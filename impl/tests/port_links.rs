@@ -3,13 +3,12 @@
 mod port_support;
 
 use bytes::Bytes;
-use port_support::{CLUSTER, Hand, Node, frame, local, options, peer, run, store_of};
+use port_support::{Hand, Node, frame, local, options, peer, run, store_of};
 use roadstead::port::{CloseReason, LinkState, NotSent, PortEvent, PortOptions, Via};
 use roadstead_spec::NodeId;
-use roadstead_spec::wire::negotiation::{Acceptor, Known, Policy};
+use roadstead_spec::wire::negotiation::Policy;
 use roadstead_spec::wire::{Header, LegacyRequest, MessageType, StoreId, Version, WireError};
 use std::net::SocketAddr;
-use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
 /// Options of nodes 1 and 2 that know each other's address.
@@ -193,16 +192,7 @@ fn a_peer_that_does_not_read_costs_bounded_memory() {
         options.peers.push(peer(2, listener.local_addr().expect("its address")));
         options.limits.peer_queue_bytes = QUEUE;
         let mut node = Node::start(options);
-        let mut stream = listener.accept().await.expect("it dials").0;
-        let (mut acceptor, mut come, mut out) = (Acceptor::new(local(2)), Vec::new(), Vec::new());
-        while !matches!(acceptor, Acceptor::Done(_)) {
-            stream.read_buf(&mut come).await.expect("an offer");
-            let consumed = acceptor.receive(&come, |_| Known::Peer { store: None }, &mut out);
-            come.drain(..consumed);
-        }
-        assert_eq!(local(2).cluster, CLUSTER);
-        let mut hand = Hand::of(stream);
-        hand.send(&out).await;
+        let mut hand = Hand::accept(&listener, local(2)).await;
         assert_eq!(node.up().await, Version::Extended);
         let mut taken = Vec::new();
         for number in 0..BUFFERS {

@@ -232,6 +232,35 @@ fn a_shutdown_writes_what_is_queued() {
     });
 }
 
+/// Requests that come too late to be read do not cost the client the answers that were on their way (a close over unread bytes is a reset).
+#[test]
+fn a_shutdown_is_no_reset() {
+    run(async {
+        let mut node = Node::start(options(1));
+        let mut hand = Hand::client(node.address()).await;
+        hand.send(&request(1, b"")).await;
+        let (conn, _) = node.client_frames().await;
+        let answer = frame(MessageType::ClientResponse, 1, 0, 1, &vec![7; 6 << 20]);
+        node.port.send_client(conn, answer.clone().into(), 1).expect("it is taken");
+        let (mut read, mut write) = hand.stream.into_split();
+        let writer = tokio::task::spawn_local(async move {
+            while write.write_all(&request(2, &[0; 1000])).await.is_ok() {
+                tokio::task::yield_now().await;
+            }
+        });
+        let port = node.port.clone();
+        let stopping = tokio::task::spawn_local(async move { port.shutdown(Duration::from_secs(30)).await });
+        let mut got = vec![0; answer.len()];
+        read.read_exact(&mut got).await.expect("the whole answer");
+        assert_eq!(got, answer);
+        assert_eq!(read.read(&mut [0; 1]).await.expect("a proper end"), 0);
+        writer.abort();
+        drop(read);
+        drop(node.events);
+        stopping.await.expect("it ends");
+    });
+}
+
 /// A client that never reads cannot hold a shutdown up for longer than its deadline.
 #[test]
 fn a_shutdown_keeps_its_deadline() {

@@ -4,6 +4,7 @@
 //! turn leaves in one write. Answers of one read are matched under one lock.
 
 use super::outcome::NoLink;
+use crate::port::tune;
 use bytes::{Buf, Bytes, BytesMut};
 use roadstead_spec::wire::body::ClientRequest;
 use roadstead_spec::wire::negotiation::{Caller, Dialer, Link as Negotiated, Refusal, Target};
@@ -23,6 +24,9 @@ use tokio::time::{Instant, timeout};
 const READ_BYTES: usize = 64 << 10;
 /// A write buffer that grew beyond this is given back once it is written.
 const KEPT_BYTES_MAX: usize = 1 << 20;
+/// Bytes (and one request more) that wait for a node that reads slowly or not at all; further requests go elsewhere. Requests that were given up stay in
+/// the queue, so the bound on requests under way does not bound it.
+const QUEUED_BYTES_MAX: usize = 64 << 20;
 
 /// How one attempt of a request ended.
 #[derive(Debug)]
@@ -81,7 +85,7 @@ impl Link {
         let failed = |why: String| NoLink::Connect { address: address.to_owned(), why };
         let opening = async {
             let mut stream = TcpStream::connect(address).await.map_err(|error| failed(error.to_string()))?;
-            stream.set_nodelay(true).map_err(|error| failed(error.to_string()))?;
+            tune(&stream).map_err(|error| failed(error.to_string()))?;
             let node = negotiate(&mut stream, address, caller, nonce).await?;
             Ok((stream, node))
         };
@@ -97,7 +101,7 @@ impl Link {
         self.lock().ended.is_none()
     }
 
-    /// Queues a request. `Ok(Err(_))`: the link has ended, nothing was sent.
+    /// Queues a request. `Ok(Err(_))`: the link has ended or is stuck, nothing was sent.
     pub(super) fn begin(self: &Arc<Self>, group: GroupId, request: &ClientRequest<'_>) -> Result<Result<InFlight, String>, WireError> {
         let (sender, reply) = oneshot::channel();
         let mut state = self.lock();
@@ -106,6 +110,9 @@ impl Link {
         }
         let id = state.next_id;
         let before = state.out.len();
+        if before >= QUEUED_BYTES_MAX {
+            return Ok(Err("the node does not read its requests".to_owned()));
+        }
         request.encode(Some(self.node), group, id, &mut state.out)?;
         let at = state.appended;
         state.next_id += 1;

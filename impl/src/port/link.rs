@@ -24,6 +24,9 @@ const READ_BYTES_MIN: usize = 8 << 10;
 /// Room that a busy connection reads into: it doubles while reads fill it.
 const READ_BYTES_MAX: usize = 256 << 10;
 
+/// Longest time for the last words to a connection that is closed.
+const GOODBYE_MAX: Duration = Duration::from_secs(5);
+
 /// Who opened the connection.
 pub(crate) enum Origin {
     /// The other end.
@@ -66,7 +69,7 @@ impl Task {
             reason = task.read(&mut half, first) => reason,
             _ = stopping.wait_for(|stopping| *stopping) => CloseReason::Shutdown,
         };
-        task.finish(reason).await
+        task.finish(reason, &mut half).await
     }
 
     async fn read(&mut self, half: &mut OwnedReadHalf, first: Turn) -> CloseReason {
@@ -202,12 +205,17 @@ impl Task {
         self.inner.events.send(event).await.map_err(|_| CloseReason::Shutdown)
     }
 
-    async fn finish(self, reason: CloseReason) -> CloseReason {
+    async fn finish(self, reason: CloseReason, half: &mut OwnedReadHalf) -> CloseReason {
         let Self { inner, connection, state, .. } = self;
         connection.close(reason.clone());
         if says_goodbye(&reason) {
-            // Nobody is owed more than this: the other end may be gone. A shutdown's own deadline is shorter or aborts the task.
-            let _ = timeout(inner.timers.write, connection.drain(inner.timers.write)).await;
+            // Nobody is owed more than this: the other end may be gone. A shutdown's own deadline cuts it off earlier.
+            let goodbye = async {
+                connection.drain(inner.timers.write).await?;
+                connection.end_of_stream()?;
+                discard(half).await
+            };
+            let _ = timeout(GOODBYE_MAX, goodbye).await;
         }
         let event = match state {
             State::Peer { peer, via, .. } => {
@@ -234,6 +242,13 @@ impl Task {
 /// Whether bytes that wait are worth a last effort: the words of a refusal, or answers when we stop.
 const fn says_goodbye(reason: &CloseReason) -> bool {
     matches!(reason, CloseReason::Refused(_) | CloseReason::Shutdown)
+}
+
+/// Reads on until the other end has seen our end of the stream: closing over unread bytes would reset the connection, and the last words with it.
+async fn discard(half: &mut OwnedReadHalf) -> Result<(), CloseReason> {
+    let mut nowhere = vec![0; READ_BYTES_MIN];
+    while half.read(&mut nowhere).await? > 0 {}
+    Ok(())
 }
 
 fn detach(peer: &Peer, via: Via, connection: &Rc<Connection>) {

@@ -28,6 +28,7 @@ pub(crate) use backoff::Backoff;
 pub use close::{BindError, CloseReason, NotSent};
 pub use connection::Traffic;
 pub use event::{ConnId, Frame, PeerIdentity, PortEvent, Via};
+pub(crate) use link::tune;
 pub use options::{PeerOptions, PortLimits, PortOptions, PortTimers};
 pub use slots::ConnectionSlot;
 pub use status::{ConnectionCounts, LinkState, PeerStatus, PortStatus};

@@ -4,13 +4,13 @@
 use bytes::BytesMut;
 use roadstead::port::{ConnId, Frame, HttpConnection, PeerOptions, Port, PortEvent, PortLimits, PortOptions, PortTimers, Via};
 use roadstead_spec::wire::body::{ClientRequest, Consistency, Operation};
-use roadstead_spec::wire::negotiation::{Caller, Dialer, FEATURES, Link, Local, Policy, Refusal, Target};
+use roadstead_spec::wire::negotiation::{Acceptor, Caller, Dialer, FEATURES, Known, Link, Local, Policy, Refusal, Target};
 use roadstead_spec::wire::{ClusterId, ExtendedHeader, Header, Limits, MessageType, StoreId, Version, WireError, next_frame};
 use roadstead_spec::{GroupId, NodeId};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio::time::timeout;
@@ -128,6 +128,19 @@ impl Hand {
     pub(crate) fn of(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("an option of every socket");
         Self { stream, buffer: BytesMut::new(), version: Version::Extended }
+    }
+
+    /// Accepts one connection and negotiates as the node `local`.
+    pub(crate) async fn accept(listener: &TcpListener, local: Local) -> Self {
+        let mut hand = Self::of(listener.accept().await.expect("it dials").0);
+        let (mut acceptor, mut out) = (Acceptor::new(local), Vec::new());
+        while !matches!(acceptor, Acceptor::Done(_)) {
+            hand.stream.read_buf(&mut hand.buffer).await.expect("an offer");
+            let consumed = acceptor.receive(&hand.buffer, |_| Known::Peer { store: None }, &mut out);
+            let _ = hand.buffer.split_to(consumed);
+        }
+        hand.send(&out).await;
+        hand
     }
 
     /// Connects and negotiates as a client.
