@@ -8,8 +8,11 @@ pub mod cli;
 pub mod config;
 pub mod launcher;
 pub mod node;
+pub mod client;
 pub mod port;
 pub mod service;
 pub mod shard;
 pub mod state_machine;
 pub mod store;
+
+pub use roadstead_spec::{GroupId, NodeId};

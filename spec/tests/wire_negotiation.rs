@@ -2,12 +2,16 @@
 
 use roadstead_spec::NodeId;
 use roadstead_spec::wire::legacy::{Entry, ValueType, flags};
-use roadstead_spec::wire::negotiation::{Acceptor, Caller, Dialer, FEATURES, Identity, Link, Local, Policy, Refusal, RefusalCode, Target};
+use roadstead_spec::wire::negotiation::{
+    Acceptor, Caller, Dialer, FEATURES, Identity, Known, Link, Local, Policy, Refusal, RefusalCode, Target,
+};
 use roadstead_spec::wire::{
     ClusterId, Header, HelloError, LegacyRequest, LegacyResponse, Limits, MessageType, StoreId, Version, WireError, next_frame,
 };
 
 const CLUSTER: ClusterId = ClusterId(0xc1);
+/// A peer that was never met.
+const NEW: Known = Known::Peer { store: None };
 const NONCE: u64 = 0x0bad_cafe;
 /// An offer: 54 bytes of header, 13 of its entry, then the hello.
 const OFFER_HELLO_AT: usize = 67;
@@ -15,6 +19,10 @@ const POLICIES: [Policy; 3] = [Policy::Auto, Policy::Legacy, Policy::Extended];
 
 fn local(node: u32, policy: Policy) -> Local {
     Local { node: NodeId(node), cluster: CLUSTER, store: StoreId(100 + u128::from(node)), boot: node.into(), features: FEATURES, policy }
+}
+
+fn known_store(store: u128) -> Known {
+    Known::Peer { store: Some(StoreId(store)) }
 }
 
 fn client(cluster: ClusterId) -> Caller {
@@ -61,7 +69,7 @@ fn feed(bytes: &[u8], piece: usize, mut receive: impl FnMut(&[u8]) -> usize) -> 
     buffer
 }
 
-fn connect(caller: impl Into<Caller>, target: Target, acceptor: Local, remembered: Option<StoreId>, piece: usize) -> Ends {
+fn connect(caller: impl Into<Caller>, target: Target, acceptor: Local, remembered: impl Into<Known> + Copy, piece: usize) -> Ends {
     let mut offer = Vec::new();
     let mut dialer = Dialer::start(caller, target, NONCE, &mut offer);
     let mut acceptor = Acceptor::new(acceptor);
@@ -84,7 +92,7 @@ fn both_ends_agree_on_the_version_or_the_connection_carries_nothing() {
     for dialing in POLICIES {
         for accepting in POLICIES {
             for piece in [1, 2, 53, 54, 55, 200] {
-                let ends = connect(local(1, dialing), target(2), local(2, accepting), None, piece);
+                let ends = connect(local(1, dialing), target(2), local(2, accepting), NEW, piece);
                 let expected = match (dialing, accepting) {
                     (Auto | Extended, Auto | Extended) => (Some(Version::Extended), Some(Version::Extended)),
                     (Auto, Legacy) => (Some(Version::Legacy), Some(Version::Legacy)),
@@ -105,11 +113,11 @@ fn both_ends_agree_on_the_version_or_the_connection_carries_nothing() {
 /// The identity that each end learns, and whether its data folder is new.
 #[test]
 fn nodes_learn_each_others_identity() {
-    let ends = connect(local(1, Policy::Auto), target(2), local(2, Policy::Auto), None, 1);
+    let ends = connect(local(1, Policy::Auto), target(2), local(2, Policy::Auto), NEW, 1);
     assert_eq!(ends.dialer, Some(Ok(Link::Node(identity(2, true)))));
     assert_eq!(ends.acceptor, Some(Ok(Link::Node(identity(1, true)))));
     let known = Target { node: Some(NodeId(2)), store: Some(StoreId(102)) };
-    let ends = connect(local(1, Policy::Auto), known, local(2, Policy::Auto), Some(StoreId(101)), 1);
+    let ends = connect(local(1, Policy::Auto), known, local(2, Policy::Auto), known_store(101), 1);
     assert_eq!(ends.dialer, Some(Ok(Link::Node(identity(2, false)))));
     assert_eq!(ends.acceptor, Some(Ok(Link::Node(identity(1, false)))));
 }
@@ -120,7 +128,7 @@ fn clients_get_version_1_under_every_policy() {
     for policy in POLICIES {
         for cluster in [CLUSTER, ClusterId::ANY] {
             for wanted in [target(2), Target { node: None, store: None }] {
-                let ends = connect(client(cluster), wanted, local(2, policy), None, 1);
+                let ends = connect(client(cluster), wanted, local(2, policy), NEW, 1);
                 assert_eq!(ends.dialer, Some(Ok(Link::Node(identity(2, true)))), "{policy:?}");
                 assert_eq!(ends.acceptor, Some(Ok(Link::Client { boot: 9, features: FEATURES })), "{policy:?}");
             }
@@ -138,23 +146,29 @@ fn strangers_are_refused_with_the_reason_at_both_ends() {
         assert_eq!(ends.acceptor, Some(Err(why)), "{name}");
     };
     let wrong_cluster = |theirs| Refusal::WrongCluster { ours: CLUSTER, theirs };
-    check("another cluster", connect(elsewhere, target(2), auto(2), None, 1), RefusalCode::WrongCluster, wrong_cluster(ClusterId(0xc2)));
+    check("another cluster", connect(elsewhere, target(2), auto(2), NEW, 1), RefusalCode::WrongCluster, wrong_cluster(ClusterId(0xc2)));
     check(
         "a client of another cluster",
-        connect(client(ClusterId(0xc2)), target(2), auto(2), None, 1),
+        connect(client(ClusterId(0xc2)), target(2), auto(2), NEW, 1),
         RefusalCode::WrongCluster,
         wrong_cluster(ClusterId(0xc2)),
     );
     check(
         "address reuse",
-        connect(auto(1), target(2), auto(3), None, 1),
+        connect(auto(1), target(2), auto(3), NEW, 1),
         RefusalCode::WrongNode,
         Refusal::WrongNode { expected: 2, found: 3 },
     );
-    check("two nodes of one id", connect(auto(2), target(2), auto(2), None, 1), RefusalCode::SameNode, Refusal::SameNode(NodeId(2)));
+    check("two nodes of one id", connect(auto(2), target(2), auto(2), NEW, 1), RefusalCode::SameNode, Refusal::SameNode(NodeId(2)));
+    check(
+        "not a peer",
+        connect(auto(1), target(2), auto(2), Known::Stranger, 1),
+        RefusalCode::UnknownNode,
+        Refusal::UnknownNode(NodeId(1)),
+    );
     check(
         "a wiped disk dials",
-        connect(auto(1), target(2), auto(2), Some(StoreId(7)), 1),
+        connect(auto(1), target(2), auto(2), known_store(7), 1),
         RefusalCode::WrongStore,
         Refusal::WrongStore { node: NodeId(1), remembered: StoreId(7), found: StoreId(101) },
     );
@@ -164,7 +178,7 @@ fn strangers_are_refused_with_the_reason_at_both_ends() {
 #[test]
 fn a_wiped_disk_that_listens_is_refused_by_the_dialer() {
     let wanted = Target { node: Some(NodeId(2)), store: Some(StoreId(7)) };
-    let ends = connect(local(1, Policy::Auto), wanted, local(2, Policy::Auto), None, 1);
+    let ends = connect(local(1, Policy::Auto), wanted, local(2, Policy::Auto), NEW, 1);
     let why = Refusal::WrongStore { node: NodeId(2), remembered: StoreId(7), found: StoreId(102) };
     assert_eq!(ends.dialer, Some(Err(why)));
 }
@@ -178,7 +192,7 @@ fn offer(caller: impl Into<Caller>) -> (Dialer, Vec<u8>) {
 fn accept(policy: Policy, bytes: &[u8]) -> (Option<Outcome>, usize, Vec<u8>) {
     let mut acceptor = Acceptor::new(local(2, policy));
     let mut answer = Vec::new();
-    let consumed = acceptor.receive(bytes, |_| None, &mut answer);
+    let consumed = acceptor.receive(bytes, |_| NEW, &mut answer);
     (acceptor_outcome(acceptor), consumed, answer)
 }
 

@@ -8,7 +8,7 @@ use roadstead_spec::wire::body::{
     SnapshotAnswer, SnapshotChunk, SnapshotResult, encode_raft, incarnation_of,
 };
 use roadstead_spec::wire::legacy::{Context, RequestBody, ResponseBody, Value};
-use roadstead_spec::wire::negotiation::{Acceptor, Dialer, FEATURES, Local, Policy, Target};
+use roadstead_spec::wire::negotiation::{Acceptor, Dialer, FEATURES, Known, Local, Policy, Target};
 use roadstead_spec::wire::{
     BodyError, ClusterId, ExtendedHeader, Header, Hello, LegacyRequest, LegacyResponse, Limits, MessageType, StoreId, Version, WireError,
     bytes_wanted, next_frame,
@@ -132,7 +132,7 @@ fn decode_all(bytes: &[u8], flags: u32, message_type: MessageType) {
     let _ = NotTaken::decode(&header, bytes);
     let local = Local { node: NodeId(2), cluster: ClusterId(1), store: StoreId(2), boot: 3, features: FEATURES, policy: Policy::Auto };
     let mut out = Vec::new();
-    Acceptor::new(local).receive(bytes, |_| None, &mut out);
+    Acceptor::new(local).receive(bytes, |_| Known::Peer { store: None }, &mut out);
     Dialer::start(local, Target { node: None, store: None }, 4, &mut out).receive(bytes);
 }
 

@@ -139,6 +139,11 @@ impl Connection {
         Ok(())
     }
 
+    /// Tells the other end that nothing more comes.
+    pub(crate) fn end_of_stream(&self) -> io::Result<()> {
+        socket2::SockRef::from(self.socket.as_ref()).shutdown(std::net::Shutdown::Write)
+    }
+
     /// One vectored write of several buffers.
     fn write_some(&self) -> Result<(), CloseReason> {
         let mut queue = self.queue.borrow_mut();
@@ -164,11 +169,6 @@ impl Connection {
     pub(crate) fn answered(&self, count: usize) {
         self.unanswered.set(self.unanswered.get().saturating_sub(count));
         self.answered.notify_one();
-    }
-
-    /// Requests that were delivered and not answered.
-    pub(crate) fn unanswered(&self) -> usize {
-        self.unanswered.get()
     }
 
     /// Waits until fewer than `max` requests have no answer.

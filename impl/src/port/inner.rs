@@ -11,8 +11,7 @@ use super::slots::Slots;
 use super::throttle::Throttle;
 use rand::rngs::StdRng;
 use roadstead_spec::NodeId;
-use roadstead_spec::wire::StoreId;
-use roadstead_spec::wire::negotiation::Local;
+use roadstead_spec::wire::negotiation::{Known, Local};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -86,8 +85,8 @@ impl Inner {
     }
 
     /// Whether a node is a peer, and the data folder it had before.
-    pub(crate) fn known(&self, node: NodeId) -> Option<Option<StoreId>> {
-        self.peers.borrow().get(&node).map(|peer| peer.store.get())
+    pub(crate) fn known(&self, node: NodeId) -> Known {
+        self.peers.borrow().get(&node).map_or(Known::Stranger, |peer| Known::Peer { store: peer.store.get() })
     }
 
     pub(crate) fn next_conn(&self) -> ConnId {

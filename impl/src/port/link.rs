@@ -8,7 +8,7 @@ use super::peer::Peer;
 use super::session::{Remote, Session, Turn};
 use super::slots::{Class, ConnectionSlot};
 use super::status::LinkState;
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use roadstead_spec::NodeId;
 use roadstead_spec::wire::Version;
 use std::io;
@@ -23,6 +23,9 @@ use tokio::time::{timeout, timeout_at};
 const READ_BYTES_MIN: usize = 8 << 10;
 /// Room that a busy connection reads into: it doubles while reads fill it.
 const READ_BYTES_MAX: usize = 256 << 10;
+
+/// Longest time for the last words to a connection that is closed.
+const GOODBYE_MAX: Duration = Duration::from_secs(5);
 
 /// Who opened the connection.
 pub(crate) enum Origin {
@@ -66,7 +69,7 @@ impl Task {
             reason = task.read(&mut half, first) => reason,
             _ = stopping.wait_for(|stopping| *stopping) => CloseReason::Shutdown,
         };
-        task.finish(reason).await
+        task.finish(reason, &mut half).await
     }
 
     async fn read(&mut self, half: &mut OwnedReadHalf, first: Turn) -> CloseReason {
@@ -76,12 +79,11 @@ impl Task {
         let mut buffer = BytesMut::new();
         let mut room = READ_BYTES_MIN;
         loop {
-            self.reserve(&mut buffer, room);
-            let spare = buffer.capacity() - buffer.len();
-            match self.read_some(half, &mut buffer).await {
+            let wanted = self.reserve(&mut buffer, room);
+            match self.read_some(half, &mut buffer, wanted).await {
                 Err(reason) => return reason,
                 Ok(0) => return CloseReason::Ended,
-                Ok(count) if count == spare => room = (room * 2).min(READ_BYTES_MAX),
+                Ok(count) if count == wanted => room = (room * 2).min(READ_BYTES_MAX),
                 Ok(_) => {}
             }
             let inner = &self.inner;
@@ -92,38 +94,34 @@ impl Task {
         }
     }
 
-    /// Room for the next read. A large frame gets at most as much again as has come: an announced size alone costs no memory.
-    fn reserve(&self, buffer: &mut BytesMut, room: usize) {
+    /// Makes room for the next read and returns how much to read at most. A large frame gets at most as much again as has come: an announced
+    /// size alone costs no memory.
+    fn reserve(&self, buffer: &mut BytesMut, room: usize) -> usize {
         let lacking = self.session.bytes_lacking(buffer).min(buffer.len());
-        if lacking > 0 || buffer.capacity() - buffer.len() < READ_BYTES_MIN / 2 {
+        let spare = buffer.capacity() - buffer.len();
+        if spare < lacking || spare < READ_BYTES_MIN / 2 {
             buffer.reserve(lacking.max(room));
         }
+        (buffer.capacity() - buffer.len()).min(lacking.max(room))
     }
 
-    async fn read_some(&mut self, half: &mut OwnedReadHalf, buffer: &mut BytesMut) -> Result<usize, CloseReason> {
+    async fn read_some(&mut self, half: &mut OwnedReadHalf, buffer: &mut BytesMut, wanted: usize) -> Result<usize, CloseReason> {
         loop {
-            let Some(deadline) = self.session.deadline() else {
-                let count = half.read_buf(buffer).await?;
-                self.count_in(count);
-                return Ok(count);
+            let mut bounded = (&mut *buffer).limit(wanted);
+            let read = half.read_buf(&mut bounded);
+            let count = match self.session.deadline() {
+                None => read.await?,
+                Some(deadline) => match timeout_at(self.inner.origin + deadline, read).await {
+                    Ok(count) => count?,
+                    Err(_) => match self.session.on_timer(self.inner.now()) {
+                        Some(reason) => return Err(reason),
+                        None => continue,
+                    },
+                },
             };
-            match timeout_at(self.inner.origin + deadline, half.read_buf(buffer)).await {
-                Ok(count) => {
-                    let count = count?;
-                    self.count_in(count);
-                    return Ok(count);
-                }
-                Err(_) => {
-                    if let Some(reason) = self.session.on_timer(self.inner.now()) {
-                        return Err(reason);
-                    }
-                }
-            }
+            self.connection.count(|traffic| traffic.bytes_in += count as u64);
+            return Ok(count);
         }
-    }
-
-    fn count_in(&self, bytes: usize) {
-        self.connection.count(|traffic| traffic.bytes_in += bytes as u64);
     }
 
     /// Does what the session decided, in its order; waits where the node or the client's answers are behind.
@@ -207,12 +205,17 @@ impl Task {
         self.inner.events.send(event).await.map_err(|_| CloseReason::Shutdown)
     }
 
-    async fn finish(self, reason: CloseReason) -> CloseReason {
+    async fn finish(self, reason: CloseReason, half: &mut OwnedReadHalf) -> CloseReason {
         let Self { inner, connection, state, .. } = self;
         connection.close(reason.clone());
         if says_goodbye(&reason) {
-            // Nobody is owed more than this: the other end may be gone. A shutdown's own deadline is shorter or aborts the task.
-            let _ = timeout(inner.timers.write, connection.drain(inner.timers.write)).await;
+            // Nobody is owed more than this: the other end may be gone. A shutdown's own deadline cuts it off earlier.
+            let goodbye = async {
+                connection.drain(inner.timers.write).await?;
+                connection.end_of_stream()?;
+                discard(half).await
+            };
+            let _ = timeout(GOODBYE_MAX, goodbye).await;
         }
         let event = match state {
             State::Peer { peer, via, .. } => {
@@ -239,6 +242,13 @@ impl Task {
 /// Whether bytes that wait are worth a last effort: the words of a refusal, or answers when we stop.
 const fn says_goodbye(reason: &CloseReason) -> bool {
     matches!(reason, CloseReason::Refused(_) | CloseReason::Shutdown)
+}
+
+/// Reads on until the other end has seen our end of the stream: closing over unread bytes would reset the connection, and the last words with it.
+async fn discard(half: &mut OwnedReadHalf) -> Result<(), CloseReason> {
+    let mut nowhere = vec![0; READ_BYTES_MIN];
+    while half.read(&mut nowhere).await? > 0 {}
+    Ok(())
 }
 
 fn detach(peer: &Peer, via: Via, connection: &Rc<Connection>) {

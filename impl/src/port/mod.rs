@@ -28,6 +28,7 @@ pub(crate) use backoff::Backoff;
 pub use close::{BindError, CloseReason, NotSent};
 pub use connection::Traffic;
 pub use event::{ConnId, Frame, PeerIdentity, PortEvent, Via};
+pub(crate) use link::tune;
 pub use options::{PeerOptions, PortLimits, PortOptions, PortTimers};
 pub use slots::ConnectionSlot;
 pub use status::{ConnectionCounts, LinkState, PeerStatus, PortStatus};
@@ -207,7 +208,11 @@ impl Port {
         let all = async { while tasks.join_next().await.is_some() {} };
         if timeout(deadline, all).await.is_err() {
             tracing::warn!(?deadline, "connections were still busy at the end of the shutdown's time; closing them");
+            tasks.shutdown().await;
         }
+        // A task that was cut off could not say goodbye to those who still hold its socket.
+        self.inner.clients.take();
+        self.inner.peers.take();
     }
 }
 

@@ -8,7 +8,7 @@ use super::close::CloseReason;
 use super::event::{Frame, PeerIdentity};
 use bytes::{Buf, BytesMut};
 use roadstead_spec::NodeId;
-use roadstead_spec::wire::negotiation::{Acceptor, Dialer, Identity, Link, Local, Refusal, Target};
+use roadstead_spec::wire::negotiation::{Acceptor, Dialer, Identity, Known, Link, Local, Refusal, Target};
 use roadstead_spec::wire::{
     ExtendedHeader, FrameSpan, Header, LegacyRequest, Limits, MessageType, StoreId, Version, bytes_wanted, next_frame,
 };
@@ -124,7 +124,7 @@ impl Session {
     /// Takes everything whole out of `buffer`, which holds all that has come and was not taken yet.
     ///
     /// `known` tells of a node id whether it is a peer, and which data folder it had before.
-    pub fn on_bytes(&mut self, now: Duration, buffer: &mut BytesMut, known: impl Fn(NodeId) -> Option<Option<StoreId>>) -> Turn {
+    pub fn on_bytes(&mut self, now: Duration, buffer: &mut BytesMut, known: impl Fn(NodeId) -> Known) -> Turn {
         let mut turn = Turn::default();
         let had = buffer.len();
         self.negotiate(buffer, &known, &mut turn);
@@ -167,12 +167,12 @@ impl Session {
         bytes_wanted(rule.version(), buffer, &self.limits.frames).map_or(0, |wanted| wanted.saturating_sub(buffer.len()))
     }
 
-    fn negotiate(&mut self, buffer: &mut BytesMut, known: &impl Fn(NodeId) -> Option<Option<StoreId>>, turn: &mut Turn) {
+    fn negotiate(&mut self, buffer: &mut BytesMut, known: &impl Fn(NodeId) -> Known, turn: &mut Turn) {
         match &mut self.phase {
             Phase::Accepting(acceptor) => {
-                let consumed = acceptor.receive(buffer, |node| known(node).flatten(), &mut turn.write);
+                let consumed = acceptor.receive(buffer, known, &mut turn.write);
                 buffer.advance(consumed.min(buffer.len()));
-                self.settle_acceptor(known, turn);
+                self.settle_acceptor(turn);
             }
             Phase::Dialing { dialer, .. } => {
                 let consumed = dialer.receive(buffer);
@@ -183,13 +183,10 @@ impl Session {
         }
     }
 
-    fn settle_acceptor(&mut self, known: &impl Fn(NodeId) -> Option<Option<StoreId>>, turn: &mut Turn) {
+    fn settle_acceptor(&mut self, turn: &mut Turn) {
         let Phase::Accepting(Acceptor::Done(outcome)) = &self.phase else { return };
         let rule = match outcome {
             Err(refusal) => return turn.close = Some(refusal.clone().into()),
-            Ok(Link::Node(identity)) if known(identity.node).is_none() => {
-                return turn.close = Some(CloseReason::UnknownPeer(identity.node.0.into()));
-            }
             Ok(Link::Node(identity)) => {
                 turn.opened = Some(Remote::Node { peer: identity.node, identity: Some(identity.into()), version: Version::Extended });
                 Rule::FromNode(identity.node)
@@ -221,7 +218,7 @@ impl Session {
         &mut self,
         mut rule: Rule,
         buffer: &mut BytesMut,
-        known: &impl Fn(NodeId) -> Option<Option<StoreId>>,
+        known: &impl Fn(NodeId) -> Known,
         turn: &mut Turn,
     ) -> Result<(), CloseReason> {
         let mut spans = std::mem::take(&mut self.spans);
@@ -251,13 +248,7 @@ impl Session {
     }
 
     /// Whether a frame may come here, and what the rule is from now on.
-    fn admit(
-        &self,
-        rule: Rule,
-        header: &Header,
-        known: &impl Fn(NodeId) -> Option<Option<StoreId>>,
-        turn: &mut Turn,
-    ) -> Result<Rule, CloseReason> {
+    fn admit(&self, rule: Rule, header: &Header, known: &impl Fn(NodeId) -> Known, turn: &mut Turn) -> Result<Rule, CloseReason> {
         match (rule, header) {
             (Rule::FromNode(peer), Header::Extended(header)) => {
                 expect_source(peer.0.into(), number(header.src))?;
@@ -334,10 +325,10 @@ impl From<&Identity> for PeerIdentity {
     }
 }
 
-fn legacy_peer(header: &LegacyRequest, known: &impl Fn(NodeId) -> Option<Option<StoreId>>) -> Result<NodeId, CloseReason> {
+fn legacy_peer(header: &LegacyRequest, known: &impl Fn(NodeId) -> Known) -> Result<NodeId, CloseReason> {
     match u32::try_from(header.src).map(NodeId) {
         Ok(NodeId(0)) => Err(CloseReason::LegacyClient),
-        Ok(peer) if known(peer).is_some() => Ok(peer),
+        Ok(peer) if known(peer) != Known::Stranger => Ok(peer),
         _ => Err(CloseReason::UnknownPeer(header.src.into())),
     }
 }

@@ -140,3 +140,58 @@ impl<A> AnswerQueue<A> {
         self.answers.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn the_kth_answer_belongs_to_the_kth_request() {
+        let mut correlator = Correlator::new(3);
+        assert_eq!(correlator.sent(MessageType::AppendEntries, 'a'), Ok(()));
+        assert_eq!(correlator.sent(MessageType::ClientRequest, 'b'), Ok(()));
+        assert_eq!(correlator.sent(MessageType::PreVote, 'c'), Ok(()));
+        assert_eq!(correlator.sent(MessageType::Ping, 'd'), Err(CorrelationError::Full(3)));
+        assert_eq!(correlator.answered(MessageType::AppendEntriesResponse), Ok('a'));
+        // NuRaft answers a client's request with the type of an append's answer.
+        assert_eq!(correlator.answered(MessageType::AppendEntriesResponse), Ok('b'));
+        assert_eq!(correlator.sent(MessageType::Ping, 'd'), Ok(()));
+        assert_eq!(correlator.abandon().collect::<Vec<_>>(), ['c', 'd']);
+    }
+
+    #[test]
+    fn an_answer_out_of_order_ends_the_connection() {
+        let mut correlator = Correlator::new(3);
+        assert_eq!(correlator.answered(MessageType::PingResponse), Err(CorrelationError::Unasked(MessageType::PingResponse)));
+        assert_eq!(correlator.sent(MessageType::PreVote, ()), Ok(()));
+        let (expected, found) = (MessageType::PreVoteResponse, MessageType::RequestVoteResponse);
+        assert_eq!(correlator.answered(found), Err(CorrelationError::OutOfOrder { expected, found }));
+    }
+
+    #[test]
+    fn only_version_0_requests_are_correlated() {
+        for message_type in MessageType::ALL.iter().copied() {
+            let mut correlator = Correlator::new(3);
+            let expected = matches!(message_type.number(), 1 | 3 | 5 | 6 | 8 | 10 | 12 | 14 | 16 | 18 | 20 | 22 | 24 | 26 | 28);
+            assert_eq!(correlator.sent(message_type, ()).is_ok(), expected, "{message_type}");
+        }
+    }
+
+    #[test]
+    fn answers_leave_in_the_order_of_their_requests() {
+        let mut queue = AnswerQueue::new(2);
+        let (first, second) = (queue.received().unwrap(), queue.received().unwrap());
+        assert_eq!(queue.received(), None);
+        assert!(queue.ready(second, "second"));
+        assert_eq!(queue.pop(), None);
+        assert!(queue.ready(first, "first"));
+        assert!(!queue.ready(first, "again"), "a place is filled once");
+        assert_eq!((queue.pop(), queue.pop(), queue.pop()), (Some("first"), Some("second"), None));
+        assert!(!queue.ready(first, "late") && !queue.ready(second, "late"), "a place is gone once its answer left");
+        let third = queue.received().unwrap();
+        assert!(queue.ready(third, "third"));
+        assert_eq!(queue.pop(), Some("third"));
+        assert!(queue.is_empty());
+    }
+}

@@ -5,7 +5,7 @@ use super::message_type::MessageType;
 use thiserror::Error;
 
 /// A frame that cannot be read or written; the connection that it came from is of no further use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Error)]
 pub enum WireError {
     /// Fewer bytes than the layout needs.
     #[error("a {what} needs {needed} more bytes and {left} are left; the sender cut the frame short")]
@@ -79,7 +79,7 @@ pub enum WireError {
     /// A message type that this release does not know.
     #[error("message type {0} is unknown; upgrade this node to the sender's release")]
     UnknownType(u8),
-    /// A type that version 0 does not know, or an answer where a request should be.
+    /// A type that the frame's version does not carry, or an answer where a request should be.
     #[error("message type {found} cannot stand in a frame with marker {marker:#04x}; the sender violates the protocol: check its release")]
     TypeOutOfPlace {
         /// The type found.
@@ -98,7 +98,7 @@ pub enum WireError {
 }
 
 /// What is wrong with a body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Error)]
 pub enum BodyError {
     /// Fewer bytes than the layout needs.
     #[error("{needed} more bytes are needed and {left} are left")]

@@ -139,6 +139,23 @@ impl MessageType {
         self.number() <= LEGACY_TYPE_MAX
     }
 
+    /// Whether version 1 knows the type: the host's own, and those of NuRaft's whose meaning is the same.
+    pub const fn is_extended(self) -> bool {
+        !self.is_legacy()
+            || matches!(
+                self,
+                Self::RequestVote
+                    | Self::RequestVoteResponse
+                    | Self::AppendEntries
+                    | Self::AppendEntriesResponse
+                    | Self::ClientRequest
+                    | Self::InstallSnapshot
+                    | Self::InstallSnapshotResponse
+                    | Self::PreVote
+                    | Self::PreVoteResponse
+            )
+    }
+
     /// The type of a version 0 answer to this request; `None` for an answer and for types that version 0 does not know.
     /// NuRaft answers each request with the next number, except a client request (there is no client response type: type 4).
     pub const fn legacy_answer(self) -> Option<Self> {
@@ -153,5 +170,28 @@ impl MessageType {
 impl fmt::Display for MessageType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.name(), self.number())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::collections::BTreeSet;
+
+    #[test]
+    fn numbers_are_unique_and_leave_other_peoples_free() {
+        let numbers: BTreeSet<u8> = MessageType::ALL.iter().map(|it| it.number()).collect();
+        assert_eq!(numbers.len(), MessageType::ALL.len());
+        assert!(numbers.iter().take(29).copied().eq(1..=LEGACY_TYPE_MAX), "all of NuRaft's");
+        assert!(numbers.iter().skip(29).all(|&number| number > 96), "30 to 32 are a fork's, 64 to 95 PBFT's, 96 is kept");
+        let names: BTreeSet<&str> = MessageType::ALL.iter().map(|it| it.name()).collect();
+        assert_eq!(names.len(), MessageType::ALL.len());
+    }
+
+    #[test]
+    fn numbers_name_their_types() {
+        for number in 0..=u8::MAX {
+            assert_eq!(MessageType::from_u8(number), MessageType::ALL.iter().copied().find(|it| it.number() == number));
+        }
     }
 }

@@ -88,7 +88,7 @@ impl ExtendedHeader {
         };
         let number = reader.u8().map_err(&short)?;
         let message_type = MessageType::from_u8(number).ok_or(WireError::UnknownType(number))?;
-        if message_type.direction() != direction {
+        if !message_type.is_extended() || message_type.direction() != direction {
             return Err(WireError::TypeOutOfPlace { found: message_type, marker });
         }
         let src = node("src", reader.i32().map_err(&short)?)?;

@@ -34,7 +34,7 @@ pub mod flags {
 }
 
 /// A version 0 body that cannot be read or written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Error)]
 pub enum LegacyError {
     /// Fewer bytes than the layout needs.
     #[error("{needed} more bytes are needed and {left} are left; the peer cut a body short")]

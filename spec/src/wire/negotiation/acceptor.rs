@@ -1,10 +1,12 @@
 //! The end that listens.
 
-use super::{Identity, Link, Local, NEGOTIATION_BODY_BYTES_MAX, Policy, Refusal, RefusalCode, VERSION, check_store, negotiation_limits};
+use super::{
+    Identity, Known, Link, Local, NEGOTIATION_BODY_BYTES_MAX, Policy, Refusal, RefusalCode, VERSION, check_store, negotiation_limits,
+};
 use crate::NodeId;
 use crate::wire::frame::next_frame;
 use crate::wire::header::{FLAG_EXTENDED_HEADER, LegacyRequest, LegacyResponse, RPC_REQ_HEADER_SIZE, Version};
-use crate::wire::hello::{ClusterId, Hello, HelloError, HelloKind, StoreId};
+use crate::wire::hello::{ClusterId, Hello, HelloError, HelloKind};
 use crate::wire::legacy::{RequestBody, ValueType, flags};
 use crate::wire::message_type::MessageType;
 use alloc::vec::Vec;
@@ -38,9 +40,9 @@ impl Acceptor {
     /// Takes all that has come on the connection and is not consumed yet; appends what is to be sent to `out` (the reason of a refusal too, to
     /// be written before closing); returns how much is consumed now.
     ///
-    /// `remembered` gives the data folder that a node had before. Call again with more bytes while the machine is [`Self::Listening`]. Once it
+    /// `known` tells whether a node is a peer and which data folder it had before (see [`Known`]). Call again with more bytes while the machine is [`Self::Listening`]. Once it
     /// is [`Self::Done`], the bytes behind what is consumed are frames of the link's version.
-    pub fn receive(&mut self, buffer: &[u8], remembered: impl FnOnce(NodeId) -> Option<StoreId>, out: &mut Vec<u8>) -> usize {
+    pub fn receive<K: Into<Known>>(&mut self, buffer: &[u8], known: impl FnOnce(NodeId) -> K, out: &mut Vec<u8>) -> usize {
         let Self::Listening { local } = self else {
             return 0;
         };
@@ -49,7 +51,7 @@ impl Acceptor {
             Ok(Some(Opening::Ordinary)) => (on_ordinary(local.policy), 0),
             Ok(Some(Opening::Offer { header, hello, size })) => {
                 let early = buffer.len() - size;
-                let answer = on_offer(local, &header, hello, early, remembered);
+                let answer = on_offer(local, &header, hello, early, |node| known(node).into());
                 (answer.send(local, &header, out), size)
             }
             Err(refusal) => (Err(refusal), 0),
@@ -117,7 +119,7 @@ fn on_offer(
     header: &LegacyRequest,
     hello: Result<Hello, Refusal>,
     early: usize,
-    remembered: impl FnOnce(NodeId) -> Option<StoreId>,
+    known: impl FnOnce(NodeId) -> Known,
 ) -> Answer {
     let hello = match hello {
         Ok(hello) => hello,
@@ -140,7 +142,7 @@ fn on_offer(
     if !speaks_extended {
         return refuse(RefusalCode::NoCommonVersion, unlike);
     }
-    match identify(local, header, &hello, remembered) {
+    match identify(local, header, &hello, known) {
         Ok(link) => Answer::Agree { link, nonce: hello.nonce },
         Err((code, why)) => refuse(code, why),
     }
@@ -151,7 +153,7 @@ fn identify(
     local: &Local,
     header: &LegacyRequest,
     hello: &Hello,
-    remembered: impl FnOnce(NodeId) -> Option<StoreId>,
+    known: impl FnOnce(NodeId) -> Known,
 ) -> Result<Link, (RefusalCode, Refusal)> {
     let is_client = hello.node == 0;
     if hello.cluster != local.cluster && !(is_client && hello.cluster == ClusterId::ANY) {
@@ -169,7 +171,10 @@ fn identify(
     if node == local.node {
         return Err((RefusalCode::SameNode, Refusal::SameNode(node)));
     }
-    let store_is_new = check_store(node, hello.store, remembered(node)).map_err(|why| (RefusalCode::WrongStore, why))?;
+    let Known::Peer { store: remembered } = known(node) else {
+        return Err((RefusalCode::UnknownNode, Refusal::UnknownNode(node)));
+    };
+    let store_is_new = check_store(node, hello.store, remembered).map_err(|why| (RefusalCode::WrongStore, why))?;
     Ok(Link::Node(Identity { node, store: hello.store, store_is_new, boot: hello.boot, features: hello.features }))
 }
 

@@ -146,6 +146,32 @@ impl Link {
     }
 }
 
+/// What an acceptor knows of a node that introduces itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Known {
+    /// It is not among the peers: refused.
+    Stranger,
+    /// A peer, and the data folder that it had before, if it was met before.
+    Peer {
+        /// That data folder.
+        store: Option<StoreId>,
+    },
+}
+
+/// Of a peer: the data folder that it had before.
+impl From<Option<StoreId>> for Known {
+    fn from(store: Option<StoreId>) -> Self {
+        Self::Peer { store }
+    }
+}
+
+/// `None`: not a peer.
+impl From<Option<Option<StoreId>>> for Known {
+    fn from(peer: Option<Option<StoreId>>) -> Self {
+        peer.map_or(Self::Stranger, Self::from)
+    }
+}
+
 /// Feature bits of this release.
 pub const FEATURES: u64 = 0;
 

@@ -23,6 +23,8 @@ pub enum RefusalCode {
     MalformedHello = 5,
     /// The dialer has the acceptor's own node id.
     SameNode = 6,
+    /// The dialer is not among the acceptor's peers.
+    UnknownNode = 7,
     /// Something else that a later release explains.
     Unknown = 255,
 }
@@ -37,6 +39,7 @@ impl RefusalCode {
             4 => Self::NoCommonVersion,
             5 => Self::MalformedHello,
             6 => Self::SameNode,
+            7 => Self::UnknownNode,
             _ => Self::Unknown,
         }
     }
@@ -51,13 +54,14 @@ impl fmt::Display for RefusalCode {
             Self::NoCommonVersion => "no header version in common: upgrade the older node",
             Self::MalformedHello => "it could not read our hello: the bytes were damaged on their way",
             Self::SameNode => "it has our own node id: give each node an id of its own",
+            Self::UnknownNode => "this node is not among its `peers`: add it there",
             Self::Unknown => "a reason that only a later release knows: see its log",
         })
     }
 }
 
 /// Why this end closes the connection, in words for the person who reads the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Error)]
 pub enum Refusal {
     /// The other end said no.
     #[error("the peer refused the connection: {0}")]
@@ -81,6 +85,9 @@ pub enum Refusal {
     /// Two nodes under one id.
     #[error("the peer says that it is node {0}, which is this node's own id; give each node an id of its own")]
     SameNode(NodeId),
+    /// A node that is not among the peers.
+    #[error("node {0} is not among this node's `peers`; add it there, or correct the address that it dials")]
+    UnknownNode(NodeId),
     /// A data folder that this node id did not have before.
     #[error(
         "node {node} had data folder {remembered} and now has {found}; a wiped or copied disk must join under a new node id, \

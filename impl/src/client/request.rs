@@ -1,0 +1,213 @@
+//! One request from its first attempt to its end: where to, whether to try again, when to stop.
+//!
+//! A write is sent again only when the attempt before certainly did nothing: the node said so, or not one byte of it left. A query is sent again in any case.
+
+use super::link::{InFlight, Link, Reply};
+use super::nodes::{Nodes, Target};
+use super::outcome::{Answer, Outcome, Rejected, Unknown};
+use crate::port::Backoff;
+use bytes::Bytes;
+use roadstead_spec::wire::body::{ClientRequest, ClientResponse, Operation, Rejection};
+use roadstead_spec::wire::{ExtendedHeader, WireError};
+use roadstead_spec::{GroupId, Index, Term};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// First wait before another attempt.
+const RETRY_MIN: Duration = Duration::from_millis(2);
+/// Longest such wait: a new leader is found at most this late.
+const RETRY_MAX: Duration = Duration::from_millis(200);
+
+/// What is asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request<'a> {
+    pub(super) group: GroupId,
+    pub(super) operation: Operation<'a>,
+    pub(super) deadline: Instant,
+}
+
+/// How a request ended, whatever it was.
+#[derive(Debug)]
+pub(super) enum End {
+    Committed { index: Index, term: Term, answer: Bytes },
+    Answered(Answer),
+    Rejected(Rejected),
+    Unknown(Unknown),
+}
+
+/// What follows from one attempt.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Try the same node again, later.
+    Again(String),
+    /// Try another node: at once if it is `named` the leader, else later.
+    Elsewhere { why: String, named: bool },
+    /// This node does not have the group.
+    NotHere,
+}
+
+impl From<End> for Outcome {
+    fn from(end: End) -> Self {
+        match end {
+            End::Committed { index, term, answer } => Self::Committed { index, term, answer },
+            End::Rejected(reason) => Self::Rejected { reason },
+            End::Unknown(why) => Self::Unknown { why },
+            End::Answered(_) => Self::Unknown { why: Unknown::Malformed("a query's answer to a write".to_owned()) },
+        }
+    }
+}
+
+/// A request that is worked on.
+pub(super) struct Attempts<'a> {
+    nodes: &'a Nodes,
+    target: &'a Target,
+    request: Request<'a>,
+    backoff: Backoff,
+    /// Redirections in a row: the first is followed at once, then nodes that name each other are given time.
+    redirected: u32,
+    /// Nodes in a row that do not have the group.
+    not_here: usize,
+}
+
+impl<'a> Attempts<'a> {
+    pub(super) fn new(nodes: &'a Nodes, target: &'a Target, request: Request<'a>) -> Self {
+        Self { nodes, target, request, backoff: Backoff::new(RETRY_MIN, RETRY_MAX), redirected: 0, not_here: 0 }
+    }
+
+    /// Attempts until the end or the deadline.
+    pub(super) async fn run(mut self) -> End {
+        loop {
+            let (wait, why) = match self.attempt().await {
+                Ok(end) => return end,
+                Err(Verdict::NotHere) => {
+                    self.not_here += 1;
+                    if self.not_here >= self.nodes.len() {
+                        return End::Rejected(Rejected::NoSuchGroup { group: self.request.group });
+                    }
+                    continue;
+                }
+                Err(Verdict::Elsewhere { named: true, why }) => {
+                    self.redirected += 1;
+                    (self.redirected > 1, why)
+                }
+                Err(Verdict::Again(why) | Verdict::Elsewhere { why, .. }) => {
+                    self.redirected = 0;
+                    (true, why)
+                }
+            };
+            self.not_here = 0;
+            if wait {
+                let until = Instant::now() + self.nodes.wait(&mut self.backoff);
+                sleep(until.min(self.request.deadline).saturating_duration_since(Instant::now())).await;
+            }
+            if Instant::now() >= self.request.deadline {
+                return self.timed_out(why);
+            }
+        }
+    }
+
+    /// One attempt at the node that the group's target points at.
+    async fn attempt(&self) -> Result<End, Verdict> {
+        let Some((place, endpoint)) = self.nodes.at(self.target) else { return Ok(End::Rejected(Rejected::NoEndpoints)) };
+        let link = match timeout_at(self.request.deadline, self.nodes.link(&endpoint)).await {
+            Ok(Ok(link)) => link,
+            Ok(Err(failure)) => return Err(self.leave(place, failure.to_string())),
+            Err(_) => return Ok(self.timed_out("connecting to a node".to_owned())),
+        };
+        let began = Instant::now();
+        let mut inflight = match self.begin(&link) {
+            Ok(Ok(inflight)) => inflight,
+            Ok(Err(why)) => return Err(self.leave(place, why)),
+            Err(error) => return Ok(self.unreadable(&error)),
+        };
+        match timeout_at(self.request.deadline, inflight.reply()).await {
+            Ok(Reply::Answer(header, body)) => self.judge(place, &header, &body),
+            Ok(Reply::Lost { sent: false, why }) => Err(self.leave(place, why)),
+            Ok(Reply::Lost { sent: true, why }) => self.interrupted(place, Unknown::ConnectionLost(why)),
+            Err(_) => Ok(self.unanswered(place, inflight, began)),
+        }
+    }
+
+    fn begin(&self, link: &Arc<Link>) -> Result<Result<InFlight, String>, WireError> {
+        let left = self.request.deadline.saturating_duration_since(Instant::now());
+        let timeout_ms = u32::try_from(left.as_millis()).unwrap_or(u32::MAX).max(1);
+        link.begin(self.request.group, &ClientRequest { timeout_ms, operation: self.request.operation })
+    }
+
+    /// What an answer means.
+    fn judge(&self, place: usize, header: &ExtendedHeader, body: &Bytes) -> Result<End, Verdict> {
+        match ClientResponse::decode(header, body) {
+            Ok(ClientResponse::Committed { index, term, bytes }) if self.is_write() => {
+                Ok(End::Committed { index, term, answer: body.slice_ref(bytes) })
+            }
+            Ok(ClientResponse::QueryResult { applied, bytes }) if !self.is_write() => {
+                Ok(End::Answered(Answer { applied, bytes: body.slice_ref(bytes) }))
+            }
+            Ok(ClientResponse::Rejected(rejection)) => self.on_rejection(place, rejection),
+            Ok(ClientResponse::Unknown { why }) => self.interrupted(place, Unknown::Node(why.to_owned())),
+            Ok(ClientResponse::Committed { .. } | ClientResponse::QueryResult { .. }) => {
+                self.interrupted(place, Unknown::Malformed("the answer is one to another kind of request".to_owned()))
+            }
+            Err(error) => self.interrupted(place, Unknown::Malformed(error.to_string())),
+        }
+    }
+
+    /// The node says that nothing has happened and nothing will.
+    fn on_rejection(&self, place: usize, rejection: Rejection<'_>) -> Result<End, Verdict> {
+        let group = self.request.group;
+        match rejection {
+            Rejection::NotLeader { leader: Some(leader) } => {
+                let why = format!("node {} leads", leader.node);
+                let named = self.nodes.follow(self.target, place, leader.node, leader.address);
+                if named { Err(Verdict::Elsewhere { why, named }) } else { Err(self.leave(place, why)) }
+            }
+            Rejection::NotLeader { leader: None } | Rejection::NoLeader => Err(self.leave(place, "no leader is known".to_owned())),
+            Rejection::ShuttingDown => Err(self.leave(place, "the node shuts down".to_owned())),
+            Rejection::GroupFailed(why) => Err(self.leave(place, format!("the group has stopped on the node: {why}"))),
+            Rejection::Busy => Err(Verdict::Again("the node is busy".to_owned())),
+            Rejection::NoSuchGroup => {
+                self.nodes.rotate(self.target, place);
+                Err(Verdict::NotHere)
+            }
+            Rejection::TooLarge { limit } => Ok(End::Rejected(Rejected::TooLarge { group, limit })),
+            Rejection::Malformed(why) => Ok(End::Rejected(Rejected::Malformed { group, why: why.to_owned() })),
+            Rejection::DeadlineExceeded => Ok(End::Rejected(Rejected::DeadlineExceeded { group })),
+        }
+    }
+
+    /// Nothing has happened at this node: the next one, later.
+    fn leave(&self, place: usize, why: String) -> Verdict {
+        self.nodes.rotate(self.target, place);
+        Verdict::Elsewhere { why, named: false }
+    }
+
+    /// The attempt may have had an effect: the end of a write, and another attempt of a query, which has none.
+    fn interrupted(&self, place: usize, why: Unknown) -> Result<End, Verdict> {
+        if self.is_write() { Ok(End::Unknown(why)) } else { Err(self.leave(place, why.to_string())) }
+    }
+
+    /// The deadline passed while the attempt was under way.
+    fn unanswered(&self, place: usize, inflight: InFlight, began: Instant) -> End {
+        inflight.give_up(began);
+        self.nodes.rotate(self.target, place);
+        if self.is_write() { End::Unknown(Unknown::TimedOut) } else { self.timed_out("the node did not answer".to_owned()) }
+    }
+
+    fn timed_out(&self, last: String) -> End {
+        End::Rejected(Rejected::TimedOut { group: self.request.group, last })
+    }
+
+    /// The request cannot be put on the wire.
+    fn unreadable(&self, error: &WireError) -> End {
+        let group = self.request.group;
+        End::Rejected(match error {
+            WireError::BodyTooLarge { limit, .. } => Rejected::TooLarge { group, limit: u32::try_from(*limit).unwrap_or(u32::MAX) },
+            other => Rejected::Malformed { group, why: other.to_string() },
+        })
+    }
+
+    const fn is_write(&self) -> bool {
+        matches!(self.request.operation, Operation::Write(_))
+    }
+}
