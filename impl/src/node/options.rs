@@ -1,7 +1,7 @@
 //! What a node is told at its start, and why it may refuse to start.
 
 use crate::{
-    config::{HeaderPolicy, Limits, NodeConfig, Protocol, Timers},
+    config::{GroupConfig, HeaderPolicy, Limits, NodeConfig, Protocol, Timers},
     port::BindError,
     service,
     state_machine::StateMachine,
@@ -131,15 +131,20 @@ impl NodeOptions {
     }
 }
 
-impl From<NodeConfig> for NodeOptions {
-    fn from(config: NodeConfig) -> Self {
-        let groups = config.groups.into_iter().map(|group| GroupOptions {
+impl From<GroupConfig> for GroupOptions {
+    fn from(group: GroupConfig) -> Self {
+        Self {
             group: group.id,
             generation: group.generation,
             service: group.service.name().to_owned(),
             protocol: group.protocol,
             members: group.members,
-        });
+        }
+    }
+}
+
+impl From<NodeConfig> for NodeOptions {
+    fn from(config: NodeConfig) -> Self {
         Self {
             node: config.node,
             cluster: config.cluster.0,
@@ -150,7 +155,7 @@ impl From<NodeConfig> for NodeOptions {
             timers: config.timers,
             limits: config.limits,
             admin_token: config.admin_token,
-            groups: groups.collect(),
+            groups: config.groups.into_iter().map(GroupOptions::from).collect(),
             services: Services::default(),
         }
     }
