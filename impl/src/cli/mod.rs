@@ -11,6 +11,8 @@ mod endpoints;
 mod failure;
 mod group;
 mod log;
+mod logging;
+mod node;
 mod output;
 mod status;
 
@@ -43,6 +45,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Dev(dev::Args),
+    Node(node::Args),
     Status(status::Args),
     Group(group::Args),
     Log(log::Args),
@@ -55,6 +58,7 @@ pub fn main() -> ExitCode {
     let output = Output { json };
     let done = match command {
         Command::Dev(args) => dev::run(&args, output),
+        Command::Node(args) => node::run(&args, output),
         Command::Status(args) => status::run(&args, output),
         Command::Group(args) => group::run(&args, output),
         Command::Log(args) => log::run(&args, output),
