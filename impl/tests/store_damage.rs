@@ -182,6 +182,20 @@ fn damage_in_the_middle_is_not_repaired() {
     }
 }
 
+/// The only batch of a journal is wrong: no number in it says how old it is, so it is neither opened nor cut.
+#[test]
+fn damage_that_nobody_can_date_is_not_repaired() {
+    let fixture = Fixture::new(5);
+    let copy = fixture.damaged(|bytes| {
+        bytes.truncate(fixture.ends[0]);
+        bytes[50] ^= 1;
+    });
+    let error = Store::open(copy.path(), EXPECTED).unwrap_err();
+    assert!(matches!(&error, OpenError::Journal(JournalError::Undated { .. })), "{error}");
+    assert!(matches!(repair(copy.path(), true), Err(RepairError::Refused(why)) if why.contains("nobody can say")));
+    assert_eq!(check(copy.path()).unwrap().problems, [error.to_string()]);
+}
+
 /// A power cut leaves holes anywhere behind the last sync of the state database: the batches before the first hole remain, and the node starts.
 #[test]
 fn unsynced_state_is_cut_at_the_first_hole() {

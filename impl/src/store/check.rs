@@ -3,7 +3,7 @@
 use super::{
     fjall_engine::{FjallEngine, Kind},
     format::{self, FolderLock, FormatError, Identity},
-    journal::{self, Journal, Verdict},
+    journal::{self, Journal},
     meta,
     open::{self, Folder, OpenError},
     recover,
@@ -69,13 +69,9 @@ pub fn check(dir: &Path) -> Result<Report, OpenError> {
     let newest = witness.newest();
     let journal = journal::scan(&folder.log())?;
     let mut report = Report { identity, witness: newest, journal, database: None, groups: Vec::new(), problems: Vec::new() };
-    if report.journal.damage.as_ref().is_some_and(|damage| damage.blocks || damage.verdict(newest.batch) == Verdict::Lost) {
-        // fjall would cut it off, or refuse: it must not see it.
-        let problem = journal::examine(&folder.log(), newest, dir).err();
-        report.problems.extend(problem.map(|error| error.to_string()));
-        if report.problems.is_empty() {
-            report.problems.push(super::repair::UNKNOWN.to_owned());
-        }
+    // What fjall would cut off or refuse it must not see.
+    if let Some(Err(error)) = report.journal.damage.clone().map(|damage| damage.judge(newest.batch, dir)) {
+        report.problems.push(error.to_string());
         return Ok(report);
     }
     let log = FjallEngine::open(&folder.log(), Kind::Log)?;

@@ -80,6 +80,16 @@ pub enum JournalError {
         /// The data folder.
         dir: PathBuf,
     },
+    /// Nobody can say whether synced batches are lost.
+    #[error(
+        "journal {} is damaged at byte {}, and no intact batch before it says its number, so nobody can say whether the witness remembers what is lost. Keep a copy \
+         of the folder, and restore the node from its peers (empty data folder, new node id)",
+        damage.file.display(), damage.offset
+    )]
+    Undated {
+        /// Where.
+        damage: Damage,
+    },
     /// A state database's older journal is damaged.
     #[error(
         "journal {} of the state database is damaged at byte {}, and it was synced: the state machines' data is lost. Keep a copy of the folder, and restore \
@@ -137,18 +147,22 @@ impl Damage {
             Some(_) => Verdict::Lost,
         }
     }
+
+    /// What an operator must know; nothing if fjall may open the journal: it cuts an unfinished batch off, and the witness is asked again when the database
+    /// is open.
+    pub(crate) fn judge(self, witnessed: u64, dir: &Path) -> Result<(), JournalError> {
+        match self.verdict(witnessed) {
+            Verdict::Lost => Err(JournalError::Damaged { damage: self, witnessed }),
+            Verdict::TornTail if self.blocks => Err(JournalError::TornTail { damage: self, witnessed, dir: dir.to_owned() }),
+            Verdict::Unknown if self.blocks => Err(JournalError::Undated { damage: self }),
+            Verdict::TornTail | Verdict::Unknown => Ok(()),
+        }
+    }
 }
 
 /// Refuses a journal that fjall must not open: one with a loss, and one that fjall would refuse with a message that helps nobody.
 pub(crate) fn examine(log: &Path, witnessed: Mark, dir: &Path) -> Result<(), JournalError> {
-    let Some(damage) = scan(log)?.damage else { return Ok(()) };
-    let witnessed = witnessed.batch;
-    match damage.verdict(witnessed) {
-        Verdict::Lost => Err(JournalError::Damaged { damage, witnessed }),
-        Verdict::TornTail if damage.blocks => Err(JournalError::TornTail { damage, witnessed, dir: dir.to_owned() }),
-        // fjall cuts an unfinished batch off; the witness is asked again when the database is open.
-        Verdict::TornTail | Verdict::Unknown => Ok(()),
-    }
+    scan(log)?.damage.map_or(Ok(()), |damage| damage.judge(witnessed.batch, dir))
 }
 
 /// Makes the journal of a state database readable. Its batches are not synced one by one, so after a power cut any page behind the last sync may be missing,

@@ -232,12 +232,6 @@ impl Registry {
 /// State epoch of a new group.
 pub const FIRST_EPOCH: u64 = 1;
 
-/// A state epoch that no transfer ever used, not even one that broke off in an earlier boot and left chunks behind: `transfer` counts the
-/// transfers of this boot.
-pub const fn fresh_epoch(boot: u64, transfer: u32) -> u64 {
-    boot << 32 | transfer as u64
-}
-
 /// What the store holds about groups and peers.
 #[derive(Debug, Default)]
 pub(crate) struct Stored {

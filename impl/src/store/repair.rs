@@ -15,10 +15,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Said of damage that no witness can date.
-pub(crate) const UNKNOWN: &str = "the journal is damaged, and no intact batch before the damage says its number, so nobody can say whether the witness \
-     remembers what is lost; keep a copy of the folder, and restore this node from its peers (empty data folder, new node id)";
-
 /// Bytes of backup that are copied at once.
 const COPY_BYTES: usize = 1 << 20;
 
@@ -74,7 +70,7 @@ pub fn repair(dir: &Path, yes: bool) -> Result<Option<Repair>, RepairError> {
     let last_batch = match (damage.verdict(witnessed), damage.last_batch) {
         (Verdict::TornTail, Some(last)) => last,
         (Verdict::Lost, _) => return Err(RepairError::Refused(JournalError::Damaged { damage, witnessed }.to_string())),
-        (Verdict::Unknown | Verdict::TornTail, _) => return Err(RepairError::Refused(UNKNOWN.to_owned())),
+        (Verdict::Unknown | Verdict::TornTail, _) => return Err(RepairError::Refused(JournalError::Undated { damage }.to_string())),
     };
     let Damage { file, offset, .. } = damage;
     let length = fs::metadata(&file).map_err(|source| RepairError::Io { path: file.clone(), source })?.len();

@@ -36,7 +36,7 @@ pub enum Write {
         at: EntryId,
         /// Whether entries behind `at` stay.
         keep_suffix: bool,
-        /// Epoch of the state database under which the group's data lies from now on; larger than before, see [`super::registry::fresh_epoch`].
+        /// Epoch of the state database under which the group's data lies from now on; larger than before.
         state_epoch: u64,
     },
     /// `Effect::Compact`: entries through this index may go.
