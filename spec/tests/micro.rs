@@ -2,8 +2,8 @@
 //! `cargo test --release -p roadstead-spec --test micro -- --nocapture --test-threads 1`.
 
 use roadstead_spec::{
-    Index, NodeId,
-    raft::{Effect, Event, HardState, Limits, LogShape, Message, Params, State, recover, step},
+    EntryId, Index, NodeId, Term,
+    raft::{Effect, Event, HardState, Limits, LogShape, Mark, Message, Params, Round, Run, Slice, State, recover, step},
 };
 use std::time::{Duration, Instant};
 
@@ -76,6 +76,45 @@ fn a_step_is_cheap() {
             assert_eq!((leader.commit, states[1].log.last()), (Index(repeat as u64 + 1), leader.log.last()));
             assert_eq!(leader.log.runs().len(), 1, "one run for one term, however many entries");
         }
+    }
+}
+
+/// The steps alone, member by member: events are made beforehand, effects are thrown away.
+#[test]
+fn a_step_alone_is_cheap() {
+    let count = 10_000;
+    let repeat: u64 = if cfg!(debug_assertions) { 3 } else { 100 };
+    let mut groups = Groups::new(count);
+    (0..count).for_each(|group| groups.run(group, NodeId(1), Event::ElectionTimeout));
+    let Groups { params, states, effects, .. } = &mut groups;
+    let mut each = |member: usize, event: Event| {
+        for states in states.iter_mut() {
+            step(params, &mut states[member], event.clone(), effects);
+            effects.clear();
+        }
+    };
+    let answer = |index: u64| Message::AppendEntriesResponse { term: Term(1), result: Ok(Index(index)), round: Round(0) };
+    let start = Instant::now();
+    for index in 2..2 + repeat {
+        each(0, Event::Propose { count: 1 });
+        each(0, Event::Receive { from: NodeId(2), message: answer(index) });
+        each(0, Event::Persisted { mark: Mark { term: Term(1), index: Index(index) } });
+        each(0, Event::Receive { from: NodeId(3), message: answer(index) });
+    }
+    println!("leader: {:?} each", start.elapsed() / (4 * repeat as u32 * count as u32));
+    let start = Instant::now();
+    for index in 2..2 + repeat {
+        let mut slice = Slice::empty(EntryId { term: Term(1), index: Index(index - 1) });
+        slice.last = Index(index);
+        slice.runs.push(Run { term: Term(1), first: Index(index) });
+        let append = Message::AppendEntries { term: Term(1), slice: slice.clone(), commit: Index(index - 1), round: Round(0) };
+        each(1, Event::Receive { from: NodeId(1), message: append });
+        let beat = Message::AppendEntries { term: Term(1), slice: Slice::empty(slice.last_id()), commit: Index(index), round: Round(0) };
+        each(1, Event::Receive { from: NodeId(1), message: beat });
+    }
+    println!("follower: {:?} each", start.elapsed() / (2 * repeat as u32 * count as u32));
+    for states in &groups.states {
+        assert_eq!((states[0].commit, states[1].commit), (Index(repeat + 1), Index(repeat + 1)));
     }
 }
 

@@ -24,7 +24,7 @@ pub struct Run {
 }
 
 /// Most runs that one slice carries: it ends early rather than carry a fifth term.
-pub const SLICE_RUNS_MAX: usize = 4;
+pub const SLICE_RUNS_MAX: usize = 3;
 
 /// Header of consecutive entries: all that AppendEntries needs except the bytes.
 ///

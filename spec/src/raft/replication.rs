@@ -17,7 +17,7 @@ use super::{
     step::Step,
 };
 use crate::{Index, NodeId, Term};
-use alloc::{boxed::Box, vec::Vec};
+use alloc::vec::Vec;
 
 impl<R: Rules> Step<'_, R> {
     /// Appends the clients' entries and sends them, each peer as much as its window allows.
@@ -70,8 +70,8 @@ impl<R: Rules> Step<'_, R> {
         }
     }
 
-    pub(super) fn on_append_entries_response(&mut self, from: NodeId, term: Term, result: Result<Index, Box<Behind>>, round: Round) {
-        let State { hard, log, role: Role::Leader(leader), .. } = &mut *self.state else { return };
+    pub(super) fn on_append_entries_response(&mut self, from: NodeId, term: Term, result: Result<Index, &Behind>, round: Round) {
+        let State { hard, log, commit, role: Role::Leader(leader), .. } = &mut *self.state else { return };
         let newest_round = leader.round;
         let Some(progress) = leader.peers.get_mut(from).filter(|_| term == hard.term) else { return };
         progress.heard = true;
@@ -84,7 +84,7 @@ impl<R: Rules> Step<'_, R> {
                 acknowledge(progress, log.base().index, matched);
                 false
             }
-            Err(behind) => match refuse::<R>(progress, log, self.params.limits(), &behind) {
+            Err(behind) => match refuse::<R>(progress, log, self.params.limits(), behind) {
                 Retry::Ignore => false,
                 Retry::Probe => true,
                 Retry::Snapshot => {
@@ -93,7 +93,10 @@ impl<R: Rules> Step<'_, R> {
                 }
             },
         };
-        self.advance_commit();
+        let may_commit = progress.matched > *commit;
+        if may_commit {
+            self.advance_commit();
+        }
         if confirms {
             self.release_reads();
         }
@@ -144,7 +147,7 @@ impl Sender<'_> {
         self.skip_compacted(progress);
         let before = self.out.len();
         while let Some(room) = self.room(progress) {
-            let Some(slice) = self.log.slice(progress.next.prev(), room).filter(|slice| !slice.is_empty()) else { break };
+            let Some(slice) = self.log.slice(progress.next.prev(), room) else { break };
             match &mut progress.flow {
                 Flow::Probe { sent } => *sent = true,
                 Flow::Replicate { inflight } => {
@@ -188,6 +191,9 @@ impl Sender<'_> {
 
     /// How many entries the next message may carry; `None`: no message now.
     fn room(&self, progress: &Progress) -> Option<u32> {
+        if progress.next > self.log.last() {
+            return None;
+        }
         match progress.flow {
             Flow::Probe { sent: false } => Some(self.limits.slice_entries_max),
             Flow::Probe { sent: true } | Flow::Snapshot { .. } => None,

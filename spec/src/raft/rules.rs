@@ -8,11 +8,10 @@ use super::{
     effect::{Gate, HardState, Mark},
     log::{LogShape, Slice, TermAt},
     message::{Behind, Message, Round},
-    params::{NodeSet, Params, VOTERS_MAX},
+    params::{NodeSet, Params},
     state::{Flow, Leader, PendingRead, Role, State},
 };
 use crate::{EntryId, Index, NodeId, Term};
-use arrayvec::ArrayVec;
 
 /// The decisions of the papers as default methods: pure functions over what the deciding node knows.
 pub trait Rules {
@@ -176,10 +175,8 @@ pub trait Rules {
 
     /// The highest index that a quorum holds durably. Paper §5.3.
     fn quorum_index(params: &Params, leader: &Leader) -> Index {
-        let mut matched: ArrayVec<Index, VOTERS_MAX> = leader.peers.iter().map(|(_, progress)| progress.matched).collect();
-        // One place is always free: a leader has at most `VOTERS_MAX - 1` peers.
-        let _ = matched.try_push(leader.durable);
-        nth_highest(matched, Self::quorum(params.voters().len()))
+        let matched = leader.peers.iter().map(|(_, progress)| progress.matched);
+        nth_highest(matched.chain([leader.durable]), Self::quorum(params.voters().len()))
     }
 
     /// Whether an index may be committed by counting: only if its entry is of the leader's own term. Paper §5.4.2, figure 8.
@@ -206,9 +203,8 @@ pub trait Rules {
 
     /// The newest round that a quorum confirmed, the leader included. Dissertation §6.4.
     fn confirmed_round(params: &Params, leader: &Leader) -> Round {
-        let mut rounds: ArrayVec<Round, VOTERS_MAX> = leader.peers.iter().map(|(_, progress)| progress.round).collect();
-        let _ = rounds.try_push(leader.round);
-        nth_highest(rounds, Self::quorum(params.voters().len()))
+        let rounds = leader.peers.iter().map(|(_, progress)| progress.round);
+        nth_highest(rounds.chain([leader.round]), Self::quorum(params.voters().len()))
     }
 
     /// Whether the commit index covers everything that older leaders committed. Paper §8.
@@ -255,10 +251,11 @@ pub trait Rules {
     }
 }
 
-/// The `count`-th highest of a few numbers; the lowest possible if there are fewer.
-fn nth_highest<T: Ord + Copy + Default>(mut values: ArrayVec<T, VOTERS_MAX>, count: usize) -> T {
-    values.sort_unstable();
-    values.len().checked_sub(count).and_then(|at| values.get(at)).copied().unwrap_or_default()
+/// The highest value that at least `count` of the values reach; the lowest possible if there is none. Quadratic, but for seven at most,
+/// and cheaper than sorting a copy.
+fn nth_highest<T: Ord + Copy + Default>(values: impl Iterator<Item = T> + Clone, count: usize) -> T {
+    let reached = |value: &T| values.clone().filter(|other| other >= value).count() >= count;
+    values.clone().filter(reached).max().unwrap_or_default()
 }
 
 /// The papers, unchanged: overrides nothing.

@@ -164,7 +164,7 @@ impl Peers {
     }
 
     /// Every peer with its progress.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (NodeId, &Progress)> + '_ {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (NodeId, &Progress)> + Clone + '_ {
         self.0.iter().map(|(peer, progress)| (*peer, progress))
     }
 

@@ -21,19 +21,20 @@ pub fn step(params: &Params, state: &mut State, event: Event, out: &mut Vec<Effe
 /// [`step`] under other rules: for mutants and for counting.
 pub fn step_with<R: Rules>(params: &Params, state: &mut State, event: Event, out: &mut Vec<Effect>) {
     let mut step = Step::<R> { params, state, out, hard_changed: false, rules: PhantomData };
-    match event {
-        Event::Receive { from, message } => step.receive(from, message),
-        Event::Propose { count } => step.propose(count),
-        Event::Read { id } => step.read(id),
+    // By reference: a message is large, and moving it into a handler would copy it.
+    match &event {
+        Event::Receive { from, message } => step.receive(*from, message),
+        Event::Propose { count } => step.propose(*count),
+        Event::Read { id } => step.read(*id),
         Event::ElectionTimeout => step.election_timeout(),
         Event::MinimumTimeout => step.minimum_timeout(),
         Event::HeartbeatTimeout => step.heartbeat_timeout(),
-        Event::Persisted { mark } => step.persisted(mark),
-        Event::Applied { through } => step.state.applied = R::applied_after(step.state, through),
-        Event::SnapshotTaken { at } => step.snapshot_taken(at),
-        Event::SnapshotReceived { from, term, at } => step.snapshot_received(from, term, at),
-        Event::SnapshotFailed { to } => step.snapshot_failed(to),
-        Event::Unreachable { peer } => step.unreachable(peer),
+        Event::Persisted { mark } => step.persisted(*mark),
+        Event::Applied { through } => step.state.applied = R::applied_after(step.state, *through),
+        Event::SnapshotTaken { at } => step.snapshot_taken(*at),
+        Event::SnapshotReceived { from, term, at } => step.snapshot_received(*from, *term, *at),
+        Event::SnapshotFailed { to } => step.snapshot_failed(*to),
+        Event::Unreachable { peer } => step.unreachable(*peer),
         Event::DiskStalled => step.disk_stalled(),
     }
     step.persist_term();
@@ -50,22 +51,24 @@ pub(super) struct Step<'a, R> {
 }
 
 impl<R: Rules> Step<'_, R> {
-    fn receive(&mut self, from: NodeId, message: Message) {
+    fn receive(&mut self, from: NodeId, message: &Message) {
         if !R::hears(self.params, self.state.id, from) {
             return;
         }
-        if let Some(term) = R::term_of(&message).filter(|term| *term > self.state.hard.term) {
+        if let Some(term) = R::term_of(message).filter(|term| *term > self.state.hard.term) {
             self.become_follower(term);
         }
         match message {
-            Message::PreVote { term, last } => self.on_pre_vote(from, term, last),
-            Message::PreVoteResponse { term, granted } => self.on_pre_vote_response(from, term, granted),
-            Message::RequestVote { term, last } => self.on_request_vote(from, term, last),
-            Message::RequestVoteResponse { term, granted } => self.on_request_vote_response(from, term, granted),
-            Message::AppendEntries { term, slice, commit, round } => self.on_append_entries(from, term, &slice, commit, round),
-            Message::AppendEntriesResponse { term, result, round } => self.on_append_entries_response(from, term, result, round),
-            Message::ReadIndex { id, .. } => self.on_read_index(from, id),
-            Message::ReadIndexResponse { id, index, .. } => self.on_read_index_response(id, index),
+            Message::PreVote { term, last } => self.on_pre_vote(from, *term, *last),
+            Message::PreVoteResponse { term, granted } => self.on_pre_vote_response(from, *term, *granted),
+            Message::RequestVote { term, last } => self.on_request_vote(from, *term, *last),
+            Message::RequestVoteResponse { term, granted } => self.on_request_vote_response(from, *term, *granted),
+            Message::AppendEntries { term, slice, commit, round } => self.on_append_entries(from, *term, slice, *commit, *round),
+            Message::AppendEntriesResponse { term, result, round } => {
+                self.on_append_entries_response(from, *term, result.as_ref().map(|index| *index).map_err(|behind| &**behind), *round);
+            }
+            Message::ReadIndex { id, .. } => self.on_read_index(from, *id),
+            Message::ReadIndexResponse { id, index, .. } => self.on_read_index_response(*id, *index),
         }
     }
 
