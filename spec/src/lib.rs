@@ -18,6 +18,7 @@ extern crate alloc;
 
 pub mod id;
 pub mod invariants;
+pub mod outbox;
 pub mod raft;
 
 pub use id::{EntryId, GroupId, Incarnation, Index, NodeId, Term};
