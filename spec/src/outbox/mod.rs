@@ -57,7 +57,7 @@ pub struct Outbox {
     committed: Index,
     /// Last index given to the state machine: applied, or released for applying.
     applying: Index,
-    /// Entries through this index are as durable as they will get: no pending write touches them.
+    /// No pending write writes entries through this index: as far as they exist, they are durable.
     settled: Index,
     /// A law was broken: nothing leaves any more.
     halted: bool,
@@ -68,7 +68,7 @@ pub struct Outbox {
 struct Pending {
     /// What the core wants to hear when it is durable.
     mark: Mark,
-    /// Entries through this index are untouched by the write; the greatest index if it touches none.
+    /// The write writes no entry through this index; the greatest index if it writes none at all.
     untouched: Index,
     /// The snapshot that it installs.
     installs: Option<EntryId>,
@@ -87,7 +87,7 @@ enum Waiting {
     Compact { through: Index },
 }
 
-/// No pending write touches any entry.
+/// No pending write writes an entry.
 const ALL_SETTLED: Index = Index(u64::MAX);
 
 impl Outbox {
@@ -203,7 +203,7 @@ impl Outbox {
                 append,
                 mark,
             } => {
-                let untouched = untouched(truncate_from, append.as_ref());
+                let untouched = untouched(append.as_ref());
                 self.issue::<R>(
                     Write::Persist {
                         hard,
@@ -337,12 +337,9 @@ impl Hash for Outbox {
     }
 }
 
-/// The last index in front of everything that a persist deletes or writes.
-fn untouched(truncate_from: Option<Index>, append: Option<&Append>) -> Index {
-    let first_written = append.and_then(|append| append.runs.first()).map(|run| run.first);
-    truncate_from
-        .into_iter()
-        .chain(first_written)
-        .min()
-        .map_or(ALL_SETTLED, Index::prev)
+/// The last index in front of everything that a persist writes. What it only deletes does not matter: a deleted entry cannot be applied before
+/// a later write has put another one in its place.
+fn untouched(append: Option<&Append>) -> Index {
+    let first = append.and_then(|append| append.runs.first());
+    first.map_or(ALL_SETTLED, |run| run.first.prev())
 }
