@@ -16,6 +16,7 @@
 
 extern crate alloc;
 
+pub mod dispatch;
 pub mod id;
 pub mod invariants;
 pub mod outbox;
