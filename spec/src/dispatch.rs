@@ -72,10 +72,7 @@ pub enum Unroutable {
 impl<M> Registry<M> {
     /// A registry without groups.
     pub const fn new() -> Self {
-        Self {
-            groups: BTreeMap::new(),
-            tombstones: BTreeSet::new(),
-        }
+        Self { groups: BTreeMap::new(), tombstones: BTreeSet::new() }
     }
 
     /// Adds a group; from now on its frames are routed to `mailbox`. Counts as activity.
@@ -84,19 +81,9 @@ impl<M> Registry<M> {
             return Err(NotRegistered::Removed { group, incarnation });
         }
         if let Some(present) = self.groups.get(&group) {
-            return Err(NotRegistered::AlreadyRegistered {
-                group,
-                incarnation: present.incarnation,
-            });
+            return Err(NotRegistered::AlreadyRegistered { group, incarnation: present.incarnation });
         }
-        self.groups.insert(
-            group,
-            Registered {
-                incarnation,
-                mailbox,
-                last_activity_ms: now_ms,
-            },
-        );
+        self.groups.insert(group, Registered { incarnation, mailbox, last_activity_ms: now_ms });
         Ok(())
     }
 
@@ -122,10 +109,7 @@ impl<M> Registry<M> {
     pub fn route(&mut self, group: GroupId, incarnation: Incarnation, now_ms: u64) -> Result<&M, Unroutable> {
         let found = self.groups.get_mut(&group).ok_or(Unroutable::NoSuchGroup(group))?;
         if found.incarnation != incarnation {
-            return Err(Unroutable::WrongIncarnation {
-                group,
-                registered: found.incarnation,
-            });
+            return Err(Unroutable::WrongIncarnation { group, registered: found.incarnation });
         }
         Ok(found.touch(now_ms))
     }
@@ -139,9 +123,7 @@ impl<M> Registry<M> {
 
     /// Registered groups in ascending order, with their incarnations and mailboxes.
     pub fn groups(&self) -> impl ExactSizeIterator<Item = (GroupId, Incarnation, &M)> {
-        self.groups
-            .iter()
-            .map(|(group, registered)| (*group, registered.incarnation, &registered.mailbox))
+        self.groups.iter().map(|(group, registered)| (*group, registered.incarnation, &registered.mailbox))
     }
 
     /// Number of registered groups.

@@ -14,10 +14,7 @@ fn a_number_is_registered_once() {
     let mut registry = Registry::new();
     assert_eq!(registry.register(group(7), OLD, "a", 0), Ok(()));
     for incarnation in [OLD, NEW] {
-        let refused = NotRegistered::AlreadyRegistered {
-            group: group(7),
-            incarnation: OLD,
-        };
+        let refused = NotRegistered::AlreadyRegistered { group: group(7), incarnation: OLD };
         assert_eq!(registry.register(group(7), incarnation, "b", 0), Err(refused));
     }
     assert_eq!(registry.route(group(7), OLD, 0), Ok(&"a"), "the refused one changed nothing");
@@ -28,10 +25,7 @@ fn what_is_not_registered_cannot_be_deregistered_or_routed() {
     let mut registry = Registry::<()>::new();
     assert_eq!(registry.deregister(group(1)), Err(NoSuchGroup(group(1))));
     assert_eq!(registry.route(group(1), OLD, 0), Err(Unroutable::NoSuchGroup(group(1))));
-    assert_eq!(
-        registry.route_any(GroupId::DEFAULT, 0),
-        Err(Unroutable::NoSuchGroup(GroupId::DEFAULT))
-    );
+    assert_eq!(registry.route_any(GroupId::DEFAULT, 0), Err(Unroutable::NoSuchGroup(GroupId::DEFAULT)));
     assert_eq!((registry.last_activity(group(1)), registry.incarnation(group(1))), (None, None));
 }
 
@@ -44,13 +38,7 @@ fn a_new_life_does_not_hear_the_old_ones_frames() {
     assert_eq!(registry.deregister(group(1)), Ok((OLD, "old")));
     assert_eq!(registry.route(group(1), OLD, 0), Err(Unroutable::NoSuchGroup(group(1))));
     registry.register(group(1), NEW, "new", 0).unwrap();
-    assert_eq!(
-        registry.route(group(1), OLD, 0),
-        Err(Unroutable::WrongIncarnation {
-            group: group(1),
-            registered: NEW
-        })
-    );
+    assert_eq!(registry.route(group(1), OLD, 0), Err(Unroutable::WrongIncarnation { group: group(1), registered: NEW }));
     assert_eq!(registry.route(group(1), NEW, 0), Ok(&"new"));
 }
 
@@ -63,13 +51,7 @@ fn a_removed_incarnation_is_refused_by_name_and_a_stopped_one_is_not() {
     registry.deregister(group(1)).unwrap();
     registry.bury(group(1), OLD);
     let error = registry.register(group(1), OLD, (), 0).unwrap_err();
-    assert_eq!(
-        error,
-        NotRegistered::Removed {
-            group: group(1),
-            incarnation: OLD
-        }
-    );
+    assert_eq!(error, NotRegistered::Removed { group: group(1), incarnation: OLD });
     assert!(error.to_string().contains("higher `generation`"), "{error}");
     assert!(registry.is_buried(group(1), OLD) && !registry.is_buried(group(2), OLD) && !registry.is_buried(group(1), NEW));
     assert_eq!(registry.register(group(2), OLD, (), 0), Ok(()), "another group is another group");
@@ -97,10 +79,7 @@ fn activity_is_what_was_routed_and_never_goes_back() {
     registry.route(group(1), OLD, 30).unwrap();
     registry.route_any(group(1), 20).unwrap();
     registry.route(group(2), NEW, 40).unwrap_err();
-    assert_eq!(
-        (registry.last_activity(group(1)), registry.last_activity(group(2))),
-        (Some(30), Some(10))
-    );
+    assert_eq!((registry.last_activity(group(1)), registry.last_activity(group(2))), (Some(30), Some(10)));
 }
 
 #[derive(Clone, Debug)]

@@ -191,54 +191,21 @@ impl Outbox {
     }
 
     fn accept_one<R: OutboxRules>(&mut self, effect: Effect, before_step: Ticket, out: &mut Vec<Action>) {
-        let tickets = Tickets {
-            before_step,
-            awaited: self.awaited,
-            durable: self.durable,
-        };
+        let tickets = Tickets { before_step, awaited: self.awaited, durable: self.durable };
         match effect {
-            Effect::Persist {
-                hard,
-                truncate_from,
-                append,
-                mark,
-            } => {
+            Effect::Persist { hard, truncate_from, append, mark } => {
                 let untouched = untouched(append.as_ref());
-                self.issue::<R>(
-                    Write::Persist {
-                        hard,
-                        truncate_from,
-                        append,
-                    },
-                    Pending {
-                        mark,
-                        untouched,
-                        installs: None,
-                    },
-                    out,
-                );
+                self.issue::<R>(Write::Persist { hard, truncate_from, append }, Pending { mark, untouched, installs: None }, out);
             }
-            Effect::InstallSnapshot {
-                hard,
-                at,
-                keep_suffix,
-                mark,
-            } => {
+            Effect::InstallSnapshot { hard, at, keep_suffix, mark } => {
                 // Nothing is applied until the snapshot is in place: what was committed before it lies within it.
-                let pending = Pending {
-                    mark,
-                    untouched: Index(0),
-                    installs: Some(at),
-                };
+                let pending = Pending { mark, untouched: Index(0), installs: Some(at) };
                 self.issue::<R>(Write::InstallSnapshot { hard, at, keep_suffix }, pending, out);
             }
             Effect::Send { to, message, gate } => match R::send_after(gate, tickets) {
                 after if after <= self.durable => out.push(Action::Send(Released { to, message, after })),
                 _ if self.held.len() >= HELD_MAX => out.push(Action::Overflow { to }),
-                after => self.held.push_back(Held {
-                    after,
-                    what: Waiting::Send { to, message },
-                }),
+                after => self.held.push_back(Held { after, what: Waiting::Send { to, message } }),
             },
             Effect::Compact { through } => match R::compact_after(tickets) {
                 after if after <= self.durable => out.push(Action::Compact { through }),
@@ -268,29 +235,19 @@ impl Outbox {
         }
         self.settled = self.settled.min(pending.untouched);
         self.pending.push_back(pending);
-        out.push(Action::Write {
-            ticket: self.issued,
-            write,
-        });
+        out.push(Action::Write { ticket: self.issued, write });
     }
 
     /// A compaction that waits is replaced by a later one, which deletes more: at most one is held, so it needs no bound.
     fn hold_compact(&mut self, after: Ticket, through: Index) {
         self.held.retain(|held| !matches!(held.what, Waiting::Compact { .. }));
-        self.held.push_back(Held {
-            after,
-            what: Waiting::Compact { through },
-        });
+        self.held.push_back(Held { after, what: Waiting::Compact { through } });
     }
 
     fn release_held(&mut self, out: &mut Vec<Action>) {
         while let Some(held) = self.held.pop_front_if(|held| held.after <= self.durable) {
             out.push(match held.what {
-                Waiting::Send { to, message } => Action::Send(Released {
-                    to,
-                    message,
-                    after: held.after,
-                }),
+                Waiting::Send { to, message } => Action::Send(Released { to, message, after: held.after }),
                 Waiting::Compact { through } => Action::Compact { through },
             });
         }
@@ -307,13 +264,7 @@ impl Outbox {
     /// All that decides future behaviour, with tickets counted from the newest durable one.
     fn essence(&self) -> (u64, u64, &VecDeque<Pending>, [Index; 3], bool) {
         let indices = [self.committed, self.applying, self.settled];
-        (
-            self.issued.since(self.durable),
-            self.awaited.since(self.durable),
-            &self.pending,
-            indices,
-            self.halted,
-        )
+        (self.issued.since(self.durable), self.awaited.since(self.durable), &self.pending, indices, self.halted)
     }
 
     fn held_relative(&self) -> impl Iterator<Item = (u64, &Waiting)> {

@@ -13,71 +13,32 @@ use core::hash::BuildHasher;
 const PEER: NodeId = NodeId(2);
 
 fn mark(index: u64) -> Mark {
-    Mark {
-        term: Term(1),
-        index: Index(index),
-    }
+    Mark { term: Term(1), index: Index(index) }
 }
 
 /// Appends `first..=last`, cutting off whatever was there.
 fn write(first: u64, last: u64) -> Effect {
-    let runs = vec![Run {
-        term: Term(1),
-        first: Index(first),
-    }];
-    let append = Append {
-        runs,
-        last: Index(last),
-        origin: Origin::Received,
-    };
-    Effect::Persist {
-        hard: None,
-        truncate_from: Some(Index(first)),
-        append: Some(append),
-        mark: mark(last),
-    }
+    let runs = vec![Run { term: Term(1), first: Index(first) }];
+    let append = Append { runs, last: Index(last), origin: Origin::Received };
+    Effect::Persist { hard: None, truncate_from: Some(Index(first)), append: Some(append), mark: mark(last) }
 }
 
 fn vote(mark: Mark) -> Effect {
-    Effect::Persist {
-        hard: Some(HardState {
-            term: mark.term,
-            vote: None,
-        }),
-        truncate_from: None,
-        append: None,
-        mark,
-    }
+    Effect::Persist { hard: Some(HardState { term: mark.term, vote: None }), truncate_from: None, append: None, mark }
 }
 
 fn install(index: u64) -> Effect {
-    let at = EntryId {
-        term: Term(1),
-        index: Index(index),
-    };
-    Effect::InstallSnapshot {
-        hard: HardState::default(),
-        at,
-        keep_suffix: false,
-        mark: mark(index),
-    }
+    let at = EntryId { term: Term(1), index: Index(index) };
+    Effect::InstallSnapshot { hard: HardState::default(), at, keep_suffix: false, mark: mark(index) }
 }
 
 /// A message that a test recognizes by its number.
 fn message(number: u64) -> Message {
-    Message::AppendEntriesResponse {
-        term: Term(1),
-        result: Ok(Index(number)),
-        round: Round(0),
-    }
+    Message::AppendEntriesResponse { term: Term(1), result: Ok(Index(number)), round: Round(0) }
 }
 
 fn send(number: u64, gate: Gate) -> Effect {
-    Effect::Send {
-        to: PEER,
-        message: message(number),
-        gate,
-    }
+    Effect::Send { to: PEER, message: message(number), gate }
 }
 
 fn apply(through: u64) -> Effect {
@@ -115,13 +76,7 @@ fn seen(action: Action) -> Seen {
         Action::Send(released) => {
             let after = released.after().0;
             assert_eq!(released.to(), PEER);
-            let (
-                _,
-                Message::AppendEntriesResponse {
-                    result: Ok(Index(number)), ..
-                },
-            ) = released.into_parts()
-            else {
+            let (_, Message::AppendEntriesResponse { result: Ok(Index(number)), .. }) = released.into_parts() else {
                 panic!("tests send numbered messages only")
             };
             Seen::Send { number, after }
@@ -145,43 +100,26 @@ fn seen(action: Action) -> Seen {
 #[test]
 fn a_gated_send_leaves_at_once_when_nothing_is_pending() {
     let mut outbox = Outbox::new(Index(0));
-    assert_eq!(
-        accept(&mut outbox, &[send(1, Gate::AfterPersist)]),
-        [Seen::Send { number: 1, after: 0 }]
-    );
+    assert_eq!(accept(&mut outbox, &[send(1, Gate::AfterPersist)]), [Seen::Send { number: 1, after: 0 }]);
     accept(&mut outbox, &[write(1, 1)]);
     durable(&mut outbox, 1);
-    assert_eq!(
-        accept(&mut outbox, &[send(2, Gate::AfterPersist)]),
-        [Seen::Send { number: 2, after: 1 }]
-    );
+    assert_eq!(accept(&mut outbox, &[send(2, Gate::AfterPersist)]), [Seen::Send { number: 2, after: 1 }]);
 }
 
 #[test]
 fn a_gated_send_waits_for_writes_of_earlier_steps_and_an_ungated_one_does_not() {
     let mut outbox = Outbox::new(Index(0));
     assert_eq!(accept(&mut outbox, &[write(1, 5), send(1, Gate::AfterPersist)]), [Seen::Write(1)]);
-    assert_eq!(
-        accept(&mut outbox, &[send(2, Gate::AfterPersist)]),
-        [],
-        "the duplicate's answer must not overtake the write"
-    );
+    assert_eq!(accept(&mut outbox, &[send(2, Gate::AfterPersist)]), [], "the duplicate's answer must not overtake the write");
     assert_eq!(accept(&mut outbox, &[send(3, Gate::Now)]), [Seen::Send { number: 3, after: 0 }]);
-    let released = [
-        Seen::Send { number: 1, after: 1 },
-        Seen::Send { number: 2, after: 1 },
-        Seen::Persisted(5),
-    ];
+    let released = [Seen::Send { number: 1, after: 1 }, Seen::Send { number: 2, after: 1 }, Seen::Persisted(5)];
     assert_eq!(durable(&mut outbox, 1), released);
 }
 
 #[test]
 fn a_send_emitted_before_a_write_of_the_same_step_does_not_wait_for_it() {
     let mut outbox = Outbox::new(Index(0));
-    let actions = accept(
-        &mut outbox,
-        &[send(1, Gate::AfterPersist), write(1, 1), send(2, Gate::AfterPersist)],
-    );
+    let actions = accept(&mut outbox, &[send(1, Gate::AfterPersist), write(1, 1), send(2, Gate::AfterPersist)]);
     assert_eq!(actions, [Seen::Send { number: 1, after: 0 }, Seen::Write(1)]);
     assert_eq!(outbox.held(), 1);
 }
@@ -192,18 +130,10 @@ fn several_tickets_complete_at_once_and_report_the_newest_mark() {
     accept(&mut outbox, &[write(1, 1), send(1, Gate::AfterPersist)]);
     accept(&mut outbox, &[write(2, 2), send(2, Gate::AfterPersist)]);
     accept(&mut outbox, &[write(3, 3), send(3, Gate::AfterPersist)]);
-    let released = [
-        Seen::Send { number: 1, after: 1 },
-        Seen::Send { number: 2, after: 2 },
-        Seen::Persisted(2),
-    ];
+    let released = [Seen::Send { number: 1, after: 1 }, Seen::Send { number: 2, after: 2 }, Seen::Persisted(2)];
     assert_eq!(durable(&mut outbox, 2), released);
     assert_eq!(durable(&mut outbox, 2), [], "a ticket completes once");
-    assert_eq!(
-        durable(&mut outbox, 99),
-        [Seen::Send { number: 3, after: 3 }, Seen::Persisted(3)],
-        "never beyond what was issued"
-    );
+    assert_eq!(durable(&mut outbox, 99), [Seen::Send { number: 3, after: 3 }, Seen::Persisted(3)], "never beyond what was issued");
     assert_eq!(outbox.newest_durable(), Ticket(3));
 }
 
@@ -243,14 +173,8 @@ fn nothing_is_applied_and_no_gate_opens_until_the_snapshot_is_in_place() {
     accept(&mut outbox, &[install(10), send(1, Gate::AfterPersist)]);
     accept(&mut outbox, &[write(11, 12), send(2, Gate::AfterPersist), apply(11)]);
     assert_eq!(durable(&mut outbox, 1), [Seen::Persisted(4)], "entry 3 lies within the snapshot");
-    assert_eq!(
-        durable(&mut outbox, 2),
-        [Seen::Installed(10), Seen::Send { number: 1, after: 2 }, Seen::Persisted(10)]
-    );
-    assert_eq!(
-        durable(&mut outbox, 3),
-        [Seen::Send { number: 2, after: 3 }, Seen::Apply(11), Seen::Persisted(12)]
-    );
+    assert_eq!(durable(&mut outbox, 2), [Seen::Installed(10), Seen::Send { number: 1, after: 2 }, Seen::Persisted(10)]);
+    assert_eq!(durable(&mut outbox, 3), [Seen::Send { number: 2, after: 3 }, Seen::Apply(11), Seen::Persisted(12)]);
 }
 
 #[test]
@@ -266,22 +190,12 @@ fn a_compaction_waits_like_a_gated_send_and_only_the_newest_is_kept() {
 fn what_has_no_gate_passes_through_at_once_and_in_order() {
     let mut outbox = Outbox::new(Index(0));
     accept(&mut outbox, &[write(1, 1)]);
-    let id = ReadId {
-        node: PEER,
-        boot: 1,
-        number: 1,
-    };
-    let at = EntryId {
-        term: Term(1),
-        index: Index(1),
-    };
+    let id = ReadId { node: PEER, boot: 1, number: 1 };
+    let at = EntryId { term: Term(1), index: Index(1) };
     let effects = [
         Effect::ResetElectionTimer,
         Effect::ReadReady { id, index: Index(1) },
-        Effect::Refuse {
-            what: Refused::Propose,
-            leader: Some(PEER),
-        },
+        Effect::Refuse { what: Refused::Propose, leader: Some(PEER) },
         Effect::SendSnapshot { to: PEER, at },
     ];
     let mut out = Vec::new();
@@ -289,10 +203,7 @@ fn what_has_no_gate_passes_through_at_once_and_in_order() {
     let expected = [
         Action::ResetElectionTimer,
         Action::ReadReady { id, index: Index(1) },
-        Action::Refuse {
-            what: Refused::Propose,
-            leader: Some(PEER),
-        },
+        Action::Refuse { what: Refused::Propose, leader: Some(PEER) },
         Action::SendSnapshot { to: PEER, at },
     ];
     assert_eq!(out, expected);
@@ -303,21 +214,8 @@ fn nothing_leaves_after_a_halt() {
     let mut outbox = Outbox::new(Index(0));
     accept(&mut outbox, &[write(1, 1), send(1, Gate::AfterPersist), apply(1)]);
     let mut out = Vec::new();
-    outbox.accept(
-        [
-            Effect::Halt {
-                law: Law::TwoLeadersInOneTerm,
-            },
-            send(2, Gate::Now),
-        ],
-        &mut out,
-    );
-    assert_eq!(
-        out,
-        [Action::Halt {
-            law: Law::TwoLeadersInOneTerm
-        }]
-    );
+    outbox.accept([Effect::Halt { law: Law::TwoLeadersInOneTerm }, send(2, Gate::Now)], &mut out);
+    assert_eq!(out, [Action::Halt { law: Law::TwoLeadersInOneTerm }]);
     assert_eq!(durable(&mut outbox, 1), []);
     assert_eq!(accept(&mut outbox, &[send(3, Gate::Now), write(2, 2)]), []);
 }
@@ -348,11 +246,7 @@ fn too_many_pending_writes_are_announced() {
 /// Looks at private capacities, since a counting allocator cannot be written without `unsafe`.
 #[test]
 fn a_busy_group_allocates_nothing_and_a_resting_one_holds_nothing() {
-    assert!(
-        size_of::<Outbox>() <= 136,
-        "ten thousand of them: {} bytes each",
-        size_of::<Outbox>()
-    );
+    assert!(size_of::<Outbox>() <= 136, "ten thousand of them: {} bytes each", size_of::<Outbox>());
     let mut outbox = Outbox::new(Index(0));
     let mut out = Vec::with_capacity(16);
     let mut capacities = None;

@@ -102,12 +102,7 @@ impl Naive {
     fn durable(&mut self, count: u64) -> Vec<Seen> {
         let before = self.durable;
         self.durable = self.issued.min(before + count);
-        let installed: Vec<_> = self
-            .installs
-            .iter()
-            .filter(|(t, _)| *t > before && *t <= self.durable)
-            .map(|(_, at)| *at)
-            .collect();
+        let installed: Vec<_> = self.installs.iter().filter(|(t, _)| *t > before && *t <= self.durable).map(|(_, at)| *at).collect();
         self.applied = installed.iter().copied().fold(self.applied, u64::max);
         let mut expected: Vec<_> = installed.into_iter().map(Seen::Installed).collect();
         expected.extend(self.leaving());
@@ -121,10 +116,7 @@ impl Naive {
         ready
             .map(|(number, after, left)| {
                 *left = true;
-                Seen::Send {
-                    number: *number,
-                    after: *after,
-                }
+                Seen::Send { number: *number, after: *after }
             })
             .collect()
     }
@@ -132,11 +124,7 @@ impl Naive {
     fn applying(&mut self) -> Vec<Seen> {
         let is_durable = |index: &u64| self.writers[(index - self.base - 1) as usize] <= self.durable;
         let from = self.applied.max(self.base);
-        let through = if self.installing() {
-            0
-        } else {
-            (from + 1..=self.committed).take_while(is_durable).last().unwrap_or(0)
-        };
+        let through = if self.installing() { 0 } else { (from + 1..=self.committed).take_while(is_durable).last().unwrap_or(0) };
         if through <= self.applied {
             return Vec::new();
         }
