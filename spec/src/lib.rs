@@ -21,5 +21,6 @@ pub mod id;
 pub mod invariants;
 pub mod outbox;
 pub mod raft;
+pub mod trace;
 
 pub use id::{EntryId, GroupId, Incarnation, Index, NodeId, Term};

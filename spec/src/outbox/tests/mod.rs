@@ -7,7 +7,7 @@ mod property;
 use super::*;
 use crate::Term;
 use crate::raft::{Gate, HardState, Law, Origin, ReadId, Refused, Round, Run};
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 use core::hash::BuildHasher;
 
 const PEER: NodeId = NodeId(2);
@@ -18,7 +18,7 @@ fn mark(index: u64) -> Mark {
 
 /// Appends `first..=last`, cutting off whatever was there.
 fn write(first: u64, last: u64) -> Effect {
-    let runs = vec![Run { term: Term(1), first: Index(first) }];
+    let runs = [Run { term: Term(1), first: Index(first) }].into_iter().collect();
     let append = Append { runs, last: Index(last), origin: Origin::Received };
     Effect::Persist { hard: None, truncate_from: Some(Index(first)), append: Some(append), mark: mark(last) }
 }

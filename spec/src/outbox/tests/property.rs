@@ -1,6 +1,7 @@
 //! The outbox against a naive model that keeps everything that ever happened and looks through all of it each time.
 
 use super::*;
+use alloc::vec;
 use proptest::prelude::*;
 
 /// What a driver may do to an outbox.
