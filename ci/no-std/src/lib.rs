@@ -1,6 +1,9 @@
 //! Links `roadstead-spec` without std: see `Cargo.toml`. Never shipped and never run.
 #![no_std]
-#![allow(unsafe_code, reason = "GlobalAlloc is an unsafe trait and an exported symbol an unsafe attribute; roadstead-spec forbids unsafe itself")]
+#![allow(
+    unsafe_code,
+    reason = "GlobalAlloc is an unsafe trait and an exported symbol an unsafe attribute; roadstead-spec forbids unsafe itself"
+)]
 
 extern crate alloc;
 
@@ -8,8 +11,10 @@ use alloc::vec::Vec;
 use core::alloc::{GlobalAlloc, Layout};
 use core::panic::PanicInfo;
 use roadstead_spec::dispatch::Registry;
+use roadstead_spec::invariants::{Transition, check_pair, check_transition};
 use roadstead_spec::outbox::{Action, Outbox, Ticket};
-use roadstead_spec::raft::Effect;
+use roadstead_spec::raft::{Event, Params, State, step};
+use roadstead_spec::trace::Record;
 use roadstead_spec::{GroupId, Incarnation, Index};
 
 /// std brings a panic handler of its own: if anything links std, this one is the duplicate lang item that fails the build.
@@ -33,27 +38,37 @@ unsafe impl GlobalAlloc for Nothing {
 #[global_allocator]
 static NOTHING: Nothing = Nothing;
 
-/// Reaches every module of the crate from an exported symbol, so that nothing is left out of the link.
-///
-/// Returns how much came out, so that nothing is optimized away.
+/// Reaches every module of the crate from an exported symbol, so that nothing is left out of the link. `bytes` stands for all that comes from
+/// outside: nothing can be computed beforehand and optimized away.
 // SAFETY: the name is not used by any other symbol.
 #[unsafe(no_mangle)]
 pub extern "C" fn roadstead_no_std(byte: u8) -> usize {
-    outbox(byte) + dispatch(byte)
+    let bytes = [byte; 64];
+    raft(&bytes).unwrap_or_default() + dispatch(byte) + trace(&bytes)
 }
 
-fn outbox(byte: u8) -> usize {
+/// The core, its laws and the outbox, over whatever the bytes decode to.
+fn raft(bytes: &[u8]) -> Option<usize> {
+    let (params, mut state, event) = postcard::from_bytes::<(Params, State, Event)>(bytes).ok()?;
+    let before = state.clone();
+    let (mut effects, mut actions) = (Vec::new(), Vec::<Action>::new());
+    step(&params, &mut state, event.clone(), &mut effects);
+    check_transition(&Transition { params: &params, before: &before, event: &event, after: &state, effects: &effects }).ok()?;
+    check_pair(&before, &state).ok()?;
     let mut outbox = Outbox::new(Index(0));
-    let mut actions = Vec::<Action>::new();
-    if let Ok(effect) = postcard::from_bytes::<Effect>(&[byte]) {
-        outbox.accept([effect], &mut actions);
-    }
+    outbox.accept(effects, &mut actions);
     outbox.durable(Ticket(1), &mut actions);
-    actions.len()
+    Some(actions.len())
 }
 
 fn dispatch(byte: u8) -> usize {
     let mut registry = Registry::new();
     let registered = registry.register(GroupId::DEFAULT, Incarnation(1), byte, 0);
     usize::from(registered.is_ok()) + registry.len()
+}
+
+/// Records in and out of bytes.
+fn trace(bytes: &[u8]) -> usize {
+    let record = postcard::from_bytes::<Record>(bytes);
+    record.and_then(|record| postcard::to_allocvec(&record)).map_or(0, |written| written.len())
 }
