@@ -15,6 +15,7 @@ mod mutants;
 mod print;
 mod replay;
 mod script;
+mod walk;
 mod world;
 
 use member::Build;
@@ -76,6 +77,7 @@ scenarios!(
     read_before_opening_entry,
     read_during_leader_change,
     snapshot_install,
+    snapshot_keeps_suffix,
     stalled_disk,
     thousand_terms,
 );

@@ -15,7 +15,7 @@ pub struct Build {
 }
 
 impl Build {
-    pub fn of<R: Rules, O: OutboxRules>() -> Self {
+    pub const fn of<R: Rules, O: OutboxRules>() -> Self {
         Self { step: step_with::<R>, accept: Outbox::accept_with::<O>, durable: Outbox::durable_with::<O> }
     }
 }

@@ -13,6 +13,19 @@ fn check<R: Rules, O: OutboxRules>(name: &str, law: &str) {
     assert!(broken.contains(law), "{name} should break {law} under this mutant, but it broke [{broken}]:\n{}", outcome.text);
 }
 
+/// Those that random walks find, too.
+pub const FOR_WALKS: &[(&str, Build)] = &[
+    ("next completion counts", Build::of::<raft::Paper, NextCompletionCounts>()),
+    ("own step only", Build::of::<raft::Paper, OwnStepOnly>()),
+    ("gates ignored", Build::of::<raft::Paper, GatesIgnored>()),
+    ("apply before durable", Build::of::<raft::Paper, ApplyBeforeDurable>()),
+    ("asks at once", Build::of::<AsksAtOnce, outbox::Paper>()),
+    ("counts itself early", Build::of::<CountsItselfEarly, outbox::Paper>()),
+    ("commits older terms", Build::of::<CommitsOlderTerms, outbox::Paper>()),
+    ("old round confirms", Build::of::<OldRoundConfirms, outbox::Paper>()),
+    ("answers before opening", Build::of::<AnswersBeforeOpening, outbox::Paper>()),
+];
+
 /// Any completed write opens the gates, not the one that the send belongs to.
 struct NextCompletionCounts;
 impl OutboxRules for NextCompletionCounts {
