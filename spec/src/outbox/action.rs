@@ -131,7 +131,7 @@ pub enum Action {
         /// Who leads, as far as known.
         leader: Option<NodeId>,
     },
-    /// Stream the newest local snapshot (at least through `at`) to this peer.
+    /// Stream the newest local snapshot (at least through `at`) to this peer; while a transfer to it runs, that goes on and this changes nothing.
     SendSnapshot {
         /// The receiver.
         to: NodeId,

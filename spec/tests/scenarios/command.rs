@@ -15,8 +15,6 @@
 //!                                  first AppendEntries on the links); says nothing in between
 //! crash N [K]      memory is gone, and all unsynced writes but the oldest K      restart N
 //! snapshot N       the state machine's data becomes durable
-//! lose-snapshot A->B               the transfer fails, and the sender hears of it
-//! unreachable N P  N hears that its connection to P broke
 //! cut A-B ..       links lose everything, both ways        heal            no more
 //! state            what every member knows                flight          what is on the links
 //! refusals A->B    AppendEntries that A refused so far: round trips until the logs' common part was found; more than six break a law
@@ -150,8 +148,6 @@ fn one(world: &mut World, command: &str, words: &Words<'_>) {
             state(world, &[words.node(0)]);
         }
         "snapshot" => world.take_snapshot(words.node(0)),
-        "lose-snapshot" => lose_snapshot(world, words.link()),
-        "unreachable" => world.step(words.node(0), Event::Unreachable { peer: words.node(1) }, &Cargo::default()),
         "cut" => words.words.iter().for_each(|pair| cut(world, pair)),
         "heal" => world.cut.clear(),
         "state" => state(world, &world.ids()),
@@ -182,8 +178,11 @@ fn disk(world: &mut World, words: &Words<'_>) {
     if let Some(committed) = words.value("committed") {
         world.laws.assume_committed(Index(number(committed)), &disk);
     }
-    world.member(words.node(0)).disk = disk;
-    world.start(words.node(0));
+    let id = words.node(0);
+    // Another disk, another story: no crash left this one behind.
+    world.records.retain(|record| record.node != id);
+    world.member(id).disk = disk;
+    world.start(id);
 }
 
 /// Takes the packets that a command names from their link.
@@ -207,12 +206,6 @@ fn sync(world: &mut World, words: &Words<'_>) {
         return world.say("nothing to sync");
     }
     world.sync(id, words.words.get(1).map_or(usize::MAX, |word| number(word) as usize));
-}
-
-fn lose_snapshot(world: &mut World, link: Link) {
-    let packets = world.links.entry(link).or_default();
-    packets.retain(|packet| !matches!(packet, Packet::Snapshot { .. }));
-    world.step(link.0, Event::SnapshotFailed { to: link.1 }, &Cargo::default());
 }
 
 fn refusals(world: &mut World, link: Link) {

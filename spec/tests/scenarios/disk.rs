@@ -30,6 +30,14 @@ impl Log {
         Self { base: EntryId::default(), entries: terms.iter().enumerate().map(entry).collect() }
     }
 
+    /// A log of this shape, with bytes that nobody looks at.
+    pub fn of_shape(shape: &LogShape) -> Self {
+        let ends = shape.runs().iter().skip(1).map(|run| run.first.prev()).chain([shape.last()]);
+        let runs = shape.runs().iter().zip(ends);
+        let entries = runs.flat_map(|(run, end)| (run.first.0..=end.0).map(|index| (Index(index), Entry { term: run.term, payload: 0 })));
+        Self { base: shape.base(), entries: entries.collect() }
+    }
+
     pub fn last(&self) -> Index {
         self.entries.last_key_value().map_or(self.base.index, |(index, _)| *index)
     }
@@ -100,7 +108,7 @@ impl Log {
 }
 
 /// A write that is not synced yet.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Job {
     pub ticket: Ticket,
     pub write: Write,
@@ -108,7 +116,7 @@ pub struct Job {
 }
 
 /// What survives a crash, and what waits for a sync.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Disk {
     pub hard: HardState,
     pub log: Log,

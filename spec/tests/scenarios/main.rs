@@ -15,6 +15,7 @@ mod mutants;
 mod print;
 mod replay;
 mod script;
+mod tampered;
 mod walk;
 mod world;
 
@@ -36,6 +37,7 @@ fn check(name: &str) {
     let script = read(name);
     let outcome = script::run(&script, Build::of::<raft::Paper, outbox::Paper>());
     assert_eq!(outcome.broken, Vec::<String>::new(), "{name} breaks laws");
+    assert_eq!(outcome.replayed, Ok(()), "{name}'s trace");
     if std::env::var_os("ROADSTEAD_REWRITE").is_some() {
         std::fs::write(folder().join(format!("{name}.txt")), &outcome.text).expect("the scenario can be written");
         return;

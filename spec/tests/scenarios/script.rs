@@ -11,15 +11,20 @@ use crate::command;
 use crate::member::Build;
 use crate::replay;
 use crate::world::World;
+use roadstead_spec::trace::Record;
 use std::fmt::Write as _;
 
-/// What a run of a script gave.
+/// What a run of a script gave. A script may set up several clusters, one after the other.
 #[derive(Debug)]
 pub struct Outcome {
     /// The script, with what happened this time as output.
     pub text: String,
     /// Laws that were broken.
     pub broken: Vec<String>,
+    /// The trace of the last cluster.
+    pub records: Vec<Record>,
+    /// What the replay says of all traces.
+    pub replayed: Result<(), String>,
 }
 
 /// Runs a script. Whatever it recorded before plays no part.
@@ -28,7 +33,7 @@ pub fn run(script: &str, build: Build) -> Outcome {
     let mut text = String::new();
     let mut lines = script.lines();
     let mut said = 0;
-    let mut broken = Vec::new();
+    let mut worlds: Vec<World> = Vec::new();
     while let Some(line) = lines.next() {
         writeln!(text, "{line}").expect("a string takes everything");
         match line.trim() {
@@ -43,20 +48,16 @@ pub fn run(script: &str, build: Build) -> Outcome {
             line if line.starts_with('#') => {}
             line => {
                 if line.starts_with("cluster") {
-                    broken.extend(finish(world.take(), build));
+                    worlds.extend(world.take());
                     said = 0;
                 }
                 command::run(build, &mut world, line);
             }
         }
     }
-    broken.extend(finish(world, build));
-    Outcome { text: format!("{}\n", text.trim_end()), broken }
-}
-
-/// Judges the trace of a cluster that is done with; returns the laws that it broke.
-fn finish(world: Option<World>, build: Build) -> Vec<String> {
-    let Some(world) = world else { return Vec::new() };
-    replay::check(&world.records, build);
-    world.laws.broken
+    worlds.extend(world);
+    let replayed = worlds.iter().try_for_each(|world| replay::check(&world.records, build));
+    let records = worlds.last_mut().map(|world| std::mem::take(&mut world.records)).unwrap_or_default();
+    let broken = worlds.into_iter().flat_map(|world| world.laws.broken).collect();
+    Outcome { text: format!("{}\n", text.trim_end()), broken, records, replayed }
 }
