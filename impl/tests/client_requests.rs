@@ -356,6 +356,20 @@ fn unreachable_nodes_are_passed_over() {
     });
 }
 
+/// A machine that takes the connection and says nothing: requests with less time than the attempt to connect do not all end there.
+#[test]
+fn a_mute_node_is_passed_over_by_the_next_request() {
+    run(async {
+        let mute = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let node = scripted(1, |_| Act::Answer(Said::Done));
+        let group = client(&[mute.local_addr().expect("its address"), node.address]);
+        let hasty = group.clone().with_timeout(Duration::from_millis(20));
+        assert!(matches!(hasty.write("1").await, Outcome::Rejected { reason: Rejected::TimedOut { .. } }));
+        assert_eq!(committed(group.write("2").await), "2");
+        assert_eq!(node.heard.borrow().len(), 1);
+    });
+}
+
 /// The node is restarted on its address: the next request makes a new connection.
 #[test]
 fn a_restarted_node_is_found_again() {
