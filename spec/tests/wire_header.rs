@@ -91,6 +91,8 @@ fn a_client_is_0_on_the_wire() {
 fn a_large_body_is_refused_by_its_header() {
     let limits = Limits { frame_bytes_max: 10, entry_bytes_max: 20, legacy_bytes_max: 30 };
     let allowed = u64::from(limits.body_bytes_max(Version::Extended));
+    assert_eq!(limits.check_entry(20), Ok(()));
+    assert_eq!(limits.check_entry(21), Err(WireError::BodyTooLarge { size: 21, limit: 20 }));
     let mut head = extended(REQUEST, b"");
     head[27..31].copy_from_slice(&u32::MAX.to_le_bytes());
     let why = WireError::BodyTooLarge { size: u32::MAX.into(), limit: allowed };

@@ -4,9 +4,10 @@
 //! capture, built again from its typed values alone, and must come out as the same bytes.
 
 use roadstead_spec::wire::legacy::{
-    Appendix, ClusterConfig, Context, Entry, Notification, PayloadCrc, RequestBody, ResponseBody, Server, Snapshot, Value, server_type,
+    Appendix, ClusterConfig, Context, Entry, LegacyError, Notification, PayloadCrc, RequestBody, ResponseBody, Server, Snapshot, Value,
+    ValueType, server_type,
 };
-use roadstead_spec::wire::{FrameSpan, Header, LegacyRequest, LegacyResponse, Limits, Version, next_frame};
+use roadstead_spec::wire::{FrameSpan, Header, LegacyRequest, LegacyResponse, Limits, MessageType, Version, next_frame};
 use serde_json::{Value as Json, json};
 use std::{fs, path::PathBuf};
 
@@ -284,4 +285,37 @@ fn a_flipped_bit_under_the_checksum_is_refused() {
             }
         }
     }
+}
+
+/// A value's own lengths and counts are checked against what is there, before anything is read by them.
+#[test]
+fn impossible_lengths_and_counts_are_refused() {
+    let configuration = |user_context: u32, servers: i32| {
+        let mut bytes = vec![0; 17];
+        bytes.extend_from_slice(&user_context.to_le_bytes());
+        bytes.extend_from_slice(&servers.to_le_bytes());
+        bytes
+    };
+    let decode = |bytes: &[u8]| Value::decode(MessageType::AppendEntries, ValueType::Config.number(), bytes).map(drop);
+    assert_eq!(decode(&configuration(0, 0)), Ok(()));
+    assert_eq!(decode(&configuration(0, i32::MAX)), Err(LegacyError::Length(i32::MAX.into())));
+    assert_eq!(decode(&configuration(0, -1)), Err(LegacyError::Length(-1)));
+    assert_eq!(decode(&configuration(u32::MAX, 0)), Err(LegacyError::Truncated { needed: u32::MAX as usize, left: 4 }));
+    let entry = |size: i32| [&[0; 8][..], &[1], &size.to_le_bytes()].concat();
+    assert_eq!(RequestBody::decode(0, &entry(0)).map(|body| body.entries.len()), Ok(1));
+    assert_eq!(RequestBody::decode(0, &entry(-1)), Err(LegacyError::Length(-1)));
+    assert_eq!(RequestBody::decode(0, &entry(1)), Err(LegacyError::Truncated { needed: 1, left: 0 }));
+    assert_eq!(RequestBody::decode(0, &entry(0)[..12]), Err(LegacyError::Truncated { needed: 4, left: 3 }), "a left-over");
+}
+
+/// A payload that does not fit its own checksum (flag 0x10) is refused, since nothing else covers it.
+#[test]
+fn a_damaged_payload_is_refused_by_its_own_checksum() {
+    let frames = frames();
+    let (name, frame, _) = &frames[47];
+    assert_eq!(name, "48-append-crc-payload.hex");
+    let mut broken = frame.clone();
+    *broken.last_mut().unwrap() ^= 1;
+    let (header, body) = LegacyRequest::decode(&broken).unwrap();
+    assert!(matches!(RequestBody::decode(header.flags, body), Err(LegacyError::PayloadCrc { stored: 0x3610_a686, .. })));
 }

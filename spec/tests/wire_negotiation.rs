@@ -6,7 +6,8 @@ use roadstead_spec::wire::negotiation::{
     Acceptor, Caller, Dialer, FEATURES, Identity, Known, Link, Local, Policy, Refusal, RefusalCode, Target,
 };
 use roadstead_spec::wire::{
-    ClusterId, Header, HelloError, LegacyRequest, LegacyResponse, Limits, MessageType, StoreId, Version, WireError, next_frame,
+    ClusterId, HELLO_BYTES, Header, HelloError, LegacyRequest, LegacyResponse, Limits, MessageType, RPC_RESP_HEADER_SIZE, StoreId, Version,
+    WireError, next_frame,
 };
 
 const CLUSTER: ClusterId = ClusterId(0xc1);
@@ -301,6 +302,39 @@ fn no_flipped_bit_lets_the_ends_disagree() {
             settled_alike(&acceptor, dialer_outcome(dialer), &format!("answer, byte {at} bit {bit}"));
         }
     }
+}
+
+/// A hello's own checksum notices what version 0 does not cover: every flipped bit of it is refused where it arrives.
+#[test]
+fn a_damaged_hello_is_refused_where_it_arrives() {
+    let (_, offered) = offer(local(1, Policy::Auto));
+    let (_, _, agreed) = accept(Policy::Auto, &offered);
+    for at in 0..HELLO_BYTES {
+        for bit in 0..8 {
+            let mut damaged = offered.clone();
+            damaged[OFFER_HELLO_AT + at] ^= 1 << bit;
+            let (outcome, _, _) = accept(Policy::Auto, &damaged);
+            assert!(matches!(outcome, Some(Err(Refusal::Hello(_)))), "offer, byte {at} bit {bit}: {outcome:?}");
+            let mut damaged = agreed.clone();
+            damaged[RPC_RESP_HEADER_SIZE + at] ^= 1 << bit;
+            let (mut dialer, _) = offer(local(1, Policy::Auto));
+            dialer.receive(&damaged);
+            assert!(matches!(dialer, Dialer::Done(Err(Refusal::Hello(_)))), "answer, byte {at} bit {bit}: {dialer:?}");
+        }
+    }
+}
+
+/// The offer's flag is covered by nothing either: a hello without it is one of ours, damaged, and not a legacy peer's ping.
+#[test]
+fn a_hello_without_its_flag_is_refused_and_not_taken_for_legacy() {
+    let (_, mut offered) = offer(local(1, Policy::Auto));
+    offered[53] ^= 1;
+    let (outcome, consumed, answer) = accept(Policy::Auto, &offered);
+    assert_eq!(outcome, Some(Err(Refusal::Contradiction("a hello came without the OFFER flag"))));
+    assert_eq!(consumed, offered.len());
+    let (mut dialer, _) = offer(local(1, Policy::Auto));
+    dialer.receive(&answer);
+    assert_eq!(dialer, Dialer::Done(Err(Refusal::ByPeer(RefusalCode::MalformedHello))));
 }
 
 /// When both ends are settled, they agree. An end that refuses or waits carries nothing, so the other one cannot go wrong.

@@ -75,6 +75,13 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Whether bytes of this length may travel as one entry, one request or one answer. What a state machine answers is checked too: a
+    /// larger answer would cost the connection.
+    pub fn check_entry(&self, length: usize) -> Result<(), WireError> {
+        let (size, limit) = (length as u64, u64::from(self.entry_bytes_max));
+        if size <= limit { Ok(()) } else { Err(WireError::BodyTooLarge { size, limit }) }
+    }
+
     /// Most bytes of any body of this version.
     pub fn body_bytes_max(&self, version: Version) -> u32 {
         match version {
