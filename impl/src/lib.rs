@@ -4,6 +4,8 @@
 
 pub mod client;
 pub mod port;
+pub mod api;
+pub mod config;
 pub mod service;
 pub mod state_machine;
 pub mod store;

@@ -148,8 +148,6 @@ fn hash(member: &Member, revision: i64) -> Answer {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
-
     #[test]
     fn answers_are_those_of_the_naive_model(
         filled in any::<bool>(),

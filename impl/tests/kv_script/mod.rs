@@ -15,7 +15,48 @@ use bytes::Bytes;
 use roadstead::service::kv::*;
 use std::{fmt::Write, iter::Peekable, vec};
 
+use crate::kv_member::Member;
+
 type Words = Peekable<vec::IntoIter<String>>;
+
+/// Runs a case: a script of requests (`>`) and the answers that etcd gives to them, on an empty store. It runs three times: as commands; with a
+/// restart after each command; and with each read-only request asked as a query before it is proposed. The answers must be those of the
+/// script each time.
+pub(crate) fn check(name: &str, script: &str) {
+    for (mode, restart, query) in [("commands", false, false), ("restarts", true, false), ("queries", false, true)] {
+        let mut member = Member::default();
+        let mut answer = None;
+        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let Some(request) = line.strip_prefix('>') else {
+                assert_eq!(answer.take().as_deref(), Some(line), "{name}, {mode}");
+                continue;
+            };
+            assert_eq!(answer, None, "{name}, {mode}: an answer is missing before {line}");
+            let request = parse(request);
+            if query && request.is_read_only() {
+                assert_eq!(member.query(&request), member.propose(&request), "{name}: query and command, {line}");
+            }
+            answer = Some(show(&member.propose(&request)));
+            if restart {
+                member.reopen();
+            }
+        }
+        assert_eq!(answer, None, "{name}, {mode}: the last answer is missing");
+    }
+}
+
+/// A test for each case.
+macro_rules! table {
+    ($($(#[doc = $doc:literal])* $name:ident: $script:literal)*) => { $(
+        $(#[doc = $doc])*
+        #[test]
+        fn $name() {
+            $crate::kv_script::check(stringify!($name), $script);
+        }
+    )* };
+}
+
+pub(crate) use table;
 
 /// The request of a line.
 pub(crate) fn parse(line: &str) -> Request {

@@ -128,7 +128,7 @@ impl<'a> Deletes<'a> {
         if let Some((&before, &before_end)) = self.ranges.range(..=start).next_back()
             && before_end >= (start, false)
         {
-            (start, end) = (before, end.max(before_end));
+            start = before;
         }
         while let Some((&after, &after_end)) = self.ranges.range(start..).next()
             && (after, false) <= end

@@ -14,11 +14,26 @@ const FORMAT: u8 = 1;
 #[error("the bytes are no key-value message of format {FORMAT}; use the same version on client and server")]
 pub struct Malformed;
 
+/// Largest message that is copied out of its buffer; a larger one takes the buffer along.
+const COPIED_MAX: usize = 4096;
+
 /// Encodes a request or an answer.
 pub(super) fn encode<T: Serialize>(message: &T) -> Bytes {
-    // Serialising into a growing vector fails only for types that do not know their length; ours all do, so the error cannot occur, and if it
-    // did, the empty message is one that every reader refuses.
-    postcard::to_extend(message, vec![FORMAT]).unwrap_or_default().into()
+    encode_with(&mut Vec::new(), message)
+}
+
+/// Encodes by way of a buffer, which a caller with many small messages keeps: growing one for each costs more than the copy out of it.
+pub(super) fn encode_with<T: Serialize>(buffer: &mut Vec<u8>, message: &T) -> Bytes {
+    buffer.clear();
+    buffer.push(FORMAT);
+    // A vector takes everything, and all our sequences know their length, so there is nothing that could fail; if there were, the empty message is
+    // one that every reader refuses.
+    let whole = postcard::to_extend(message, std::mem::take(buffer)).unwrap_or_default();
+    if whole.len() > COPIED_MAX {
+        return whole.into();
+    }
+    *buffer = whole;
+    Bytes::copy_from_slice(buffer)
 }
 
 /// Decodes a [`super::Request`] or an [`super::Answer`]. With `&[u8]` for their byte strings nothing is copied; with [`Bytes`] each is.

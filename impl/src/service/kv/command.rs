@@ -19,6 +19,9 @@ pub const TXN_OPS_MAX: usize = 128;
 /// the stack is finite); etcd has no such limit.
 pub const TXN_DEPTH_MAX: u8 = 16;
 
+/// Largest command in bytes, so that the item of any put fits a store. Source: etcd `--max-request-bytes`, default 1.5 MiB.
+pub const COMMAND_BYTES_MAX: usize = 1536 * 1024;
+
 /// Any request. As a command it goes through the log; a [read-only](Request::is_read_only) one may also be a query.
 ///
 /// The order of the variants is part of the stored format: append only.
@@ -34,7 +37,7 @@ pub enum Request<B = Bytes> {
     Txn(#[serde(deserialize_with = "codec::nested")] TxnRequest<B>),
     /// Makes all revisions below one unreadable, and their superseded data removable.
     Compact(CompactRequest),
-    /// Removes superseded data of the last compaction, up to a bound ([`super::SWEEP_COMMAND_MAX`]). Every command does a little of that; a caller
+    /// Removes superseded data of the last compaction, up to a bound ([`super::SWEEP_COMMAND_MAX`]). Commands do a little of that as they come; a caller
     /// that must wait until the data is gone (etcd's `physical`) proposes sweeps until [`super::SweepResponse::pending`] is false.
     Sweep,
     /// A hash over all revisions that are visible at a revision; equal on all members.

@@ -1,22 +1,31 @@
 //! Compaction: logically at once, physically in steps.
 //!
 //! A `Compact` command only notes the compact revision: reads below it are refused from then on. What it made superfluous is removed by the commands
-//! that follow, each of which looks at a few keys, so that no compaction stops the group. Progress is part of the stored data: members agree on every
+//! that follow, a few keys at a time, so that no compaction stops the group. Progress is part of the stored data: members agree on every
 //! byte, whenever each of them was restarted.
 
 use bytes::Bytes;
+use roadstead_spec::Index as EntryIndex;
 use serde::{Deserialize, Serialize};
 
-use super::{index::Index, item::corrupt};
+use super::{
+    index::{Index, REMOVAL_COST},
+    item::corrupt,
+};
 use crate::state_machine::{StateMachineError, StateRead, StateWrite};
 
 /// Key of the meta item; it sorts before all items.
 const META_KEY: &[u8] = b"\0compaction";
 
-/// Keys and removals per command while a sweep is under way: a few microseconds; more than one, so that a sweep overtakes the writes that come with it.
-const STEP: usize = 64;
+/// Every so many entries of the log, a command makes a step. The place in the log decides, because that is the same on all members; a step at
+/// every command would double the writes while a sweep is under way.
+const STEP_EVERY: u64 = 16;
 
-/// Most removals by one [`super::Request::Sweep`], and most keys that it looks at: about ten milliseconds.
+/// What a step may spend: 64 removals, or 1,024 keys looked at. That is some hundred microseconds, so that compaction costs the writes that come with
+/// it a few microseconds each; and it is more than [`STEP_EVERY`] removals, so that a sweep overtakes them.
+const STEP: usize = 64 * REMOVAL_COST;
+
+/// Most removals by one [`super::Request::Sweep`]: some ten milliseconds.
 pub const SWEEP_COMMAND_MAX: usize = 10_000;
 
 /// How far compaction is. The encoding in postcard is part of the stored format.
@@ -74,14 +83,14 @@ impl Compaction {
         self.store(state)
     }
 
-    /// One step, after every command.
-    pub(super) fn step(&mut self, index: &mut Index, state: &mut dyn StateWrite) -> Result<(), StateMachineError> {
-        self.sweep(index, state, STEP)
+    /// What the command at a place in the log adds to the work.
+    pub(super) fn step(&mut self, at: EntryIndex, index: &mut Index, state: &mut dyn StateWrite) -> Result<(), StateMachineError> {
+        if at.0.is_multiple_of(STEP_EVERY) { self.sweep(index, state, STEP) } else { Ok(()) }
     }
 
     /// The large step of [`super::Request::Sweep`].
     pub(super) fn sweep_command(&mut self, index: &mut Index, state: &mut dyn StateWrite) -> Result<(), StateMachineError> {
-        self.sweep(index, state, SWEEP_COMMAND_MAX)
+        self.sweep(index, state, SWEEP_COMMAND_MAX * REMOVAL_COST)
     }
 
     fn sweep(&mut self, index: &mut Index, state: &mut dyn StateWrite, budget: usize) -> Result<(), StateMachineError> {

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use super::{
     check, codec,
-    command::{CompactRequest, HashKvRequest, Request},
+    command::{COMMAND_BYTES_MAX, CompactRequest, HashKvRequest, Request},
     compaction::Compaction,
     index::{Index, Life},
     item::{Change, ITEMS_END, ITEMS_START, Item, Revision},
@@ -23,22 +23,23 @@ const FIRST_REVISION: i64 = 1;
 #[derive(Debug)]
 pub struct Kv {
     index: Index,
-    /// Newest revision. It is stored nowhere: the newest item has it, unless compaction took that away, and then it is the compact revision.
+    /// Newest revision. It is stored nowhere: the newest item has it, and a compaction leaves that one, even if it is a tombstone.
     current: i64,
     compaction: Compaction,
+    /// Where answers are encoded before each gets an allocation of its size.
+    scratch: Vec<u8>,
 }
 
 impl Default for Kv {
     /// An empty store at revision 1.
     fn default() -> Self {
-        Self { index: Index::default(), current: FIRST_REVISION, compaction: Compaction::default() }
+        Self { index: Index::default(), current: FIRST_REVISION, compaction: Compaction::default(), scratch: Vec::new() }
     }
 }
 
 impl StateMachine for Kv {
     fn open(&mut self, state: &dyn StateRead) -> Result<(), StateMachineError> {
         *self = Self { compaction: Compaction::load(state)?, ..Self::default() };
-        self.current = self.current.max(self.compaction.revision());
         state.scan(ITEMS_START..ITEMS_END, &mut |key, value| {
             let revision = Revision::of_key(key)?;
             let item = Item::decode(&value)?;
@@ -56,11 +57,12 @@ impl StateMachine for Kv {
         answers.reserve(commands.len());
         for command in commands {
             let answer = match codec::decode::<Request<&[u8]>>(&command.payload) {
+                Ok(_) if command.payload.len() > COMMAND_BYTES_MAX => Err(KvError::TooLarge),
                 Ok(request) => answer(self.command(&request, state))?,
                 Err(codec::Malformed) => Err(KvError::Malformed),
             };
-            self.compaction.step(&mut self.index, state)?;
-            answers.push(Response::encode(&answer));
+            self.compaction.step(command.id.index, &mut self.index, state)?;
+            answers.push(codec::encode_with(&mut self.scratch, &answer));
         }
         Ok(())
     }

@@ -177,6 +177,9 @@ pub enum KvError {
         "roadstead: the bytes are no key-value request (format 1, transactions at most 16 deep); use the same version on client and server"
     )]
     Malformed,
+    /// A command of more than [`super::COMMAND_BYTES_MAX`].
+    #[error("etcdserver: request is too large")]
+    TooLarge,
     /// A query that writes.
     #[error("roadstead: a query must not write; propose it as a command")]
     QueryWrites,

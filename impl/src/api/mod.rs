@@ -1,0 +1,3 @@
+//! The admin API: HTTP and JSON on the node's one port.
+
+pub mod types;
