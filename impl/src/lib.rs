@@ -2,10 +2,10 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
-pub mod client;
-pub mod port;
 pub mod api;
+pub mod client;
 pub mod config;
+pub mod port;
 pub mod service;
 pub mod state_machine;
 pub mod store;

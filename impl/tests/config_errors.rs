@@ -60,8 +60,14 @@ fn keys_must_be_known() {
         "data = \"data\"\ndatta = 3\n",
         "folder/n1.toml:4: datta: unknown key; allowed here: node, cluster, data, header, listen, peer, group, timers, limits, admin, log",
     );
-    append("[timers]\nheartbeat = 3\n", &format!("folder/n1.toml:21: timers.heartbeat: unknown key; allowed here: profile, {}", timer_keys()));
-    append("[group.more]\n", "folder/n1.toml:20: [[group]] 1: more: unknown key; allowed here: id, generation, service, members, consensus_protocol");
+    append(
+        "[timers]\nheartbeat = 3\n",
+        &format!("folder/n1.toml:21: timers.heartbeat: unknown key; allowed here: profile, {}", timer_keys()),
+    );
+    append(
+        "[group.more]\n",
+        "folder/n1.toml:20: [[group]] 1: more: unknown key; allowed here: id, generation, service, members, consensus_protocol",
+    );
 }
 
 fn timer_keys() -> String {
@@ -86,7 +92,11 @@ fn values_must_be_of_their_type_and_in_range() {
     check("node = 1", "node = 0", "folder/n1.toml:1: node: 0 is not allowed; allowed: a whole number, 1 to 2147483647");
     check("node = 1", "node = \"1\"", "folder/n1.toml:1: node: the string \"1\" is not allowed; write a whole number, 1 to 2147483647");
     check("id = 5", "id = -5", "folder/n1.toml:17: [[group]] 1: id: -5 is not allowed; allowed: a whole number, 0 to 2147483647");
-    check("id = 5", "id = 2147483648", "folder/n1.toml:17: [[group]] 1: id: 2147483648 is not allowed; allowed: a whole number, 0 to 2147483647");
+    check(
+        "id = 5",
+        "id = 2147483648",
+        "folder/n1.toml:17: [[group]] 1: id: 2147483648 is not allowed; allowed: a whole number, 0 to 2147483647",
+    );
     check(
         "127.0.0.1:7400",
         "127.0.0.1:0",
@@ -98,10 +108,7 @@ fn values_must_be_of_their_type_and_in_range() {
         "folder/n1.toml:14: peer 3: addr: \"nowhere\" is not allowed; allowed: write HOST:PORT, for example 10.0.0.1:7400, node1.example:7400 or \
          [::1]:7400, with a port of 1 to 65535",
     );
-    append(
-        "[timers]\nheartbeat_ms = 4\n",
-        "folder/n1.toml:21: timers.heartbeat_ms: 4 is not allowed; allowed: a whole number, 5 to 60000",
-    );
+    append("[timers]\nheartbeat_ms = 4\n", "folder/n1.toml:21: timers.heartbeat_ms: 4 is not allowed; allowed: a whole number, 5 to 60000");
     append(
         "[limits]\nmax_entry_bytes = 1e6\n",
         "folder/n1.toml:21: limits.max_entry_bytes: the number 1e6 is not allowed; write a whole number, 1024 to 67108864",
@@ -110,7 +117,10 @@ fn values_must_be_of_their_type_and_in_range() {
         "[admin]\ntoken = \"short\"\n",
         "folder/n1.toml:21: admin.token: this token is not allowed; allowed: 16 to 256 printable ASCII characters without spaces",
     );
-    append("[log]\nlevel = \"loud\"\n", "folder/n1.toml:21: log.level: \"loud\" is not allowed; allowed: \"error\", \"warn\", \"info\", \"debug\" or \"trace\"");
+    append(
+        "[log]\nlevel = \"loud\"\n",
+        "folder/n1.toml:21: log.level: \"loud\" is not allowed; allowed: \"error\", \"warn\", \"info\", \"debug\" or \"trace\"",
+    );
     append("service = \"contract\"\n", "folder/n1.toml:20: group 5: service: \"contract\" is not allowed; allowed: \"kv\"");
 }
 
@@ -129,7 +139,10 @@ fn settings_must_fit_each_other() {
 
 #[test]
 fn nothing_is_there_twice() {
-    append("[[group]]\nid = 5\nmembers = [1]\nconsensus_protocol = \"raft\"\n", "folder/n1.toml:21: group 5: id: group 5 is there twice; each may appear once");
+    append(
+        "[[group]]\nid = 5\nmembers = [1]\nconsensus_protocol = \"raft\"\n",
+        "folder/n1.toml:21: group 5: id: group 5 is there twice; each may appear once",
+    );
     append("[[peer]]\nid = 2\naddr = \"a:1\"\n", "folder/n1.toml:21: peer 2: id: peer 2 is there twice; each may appear once");
     check("[3, 1, 2]", "[1, 2, 2]", "folder/n1.toml:18: group 5: members: 2 is there twice; each may appear once");
     check("data = \"data\"\n", "data = \"data\"\ndata = \"data\"\n", "folder/n1.toml:4: not valid TOML: duplicate key");
@@ -137,7 +150,11 @@ fn nothing_is_there_twice() {
 
 #[test]
 fn members_must_make_sense_on_this_node() {
-    check("[3, 1, 2]", "[1, 2, 4]", "folder/n1.toml:18: group 5: members: member 4 has no address; add a [[peer]] with id = 4 and its addr");
+    check(
+        "[3, 1, 2]",
+        "[1, 2, 4]",
+        "folder/n1.toml:18: group 5: members: member 4 has no address; add a [[peer]] with id = 4 and its addr",
+    );
     check(
         "[3, 1, 2]",
         "[3, 2]",
@@ -182,5 +199,8 @@ fn the_profile_sets_defaults_and_written_numbers_win() {
 #[test]
 fn a_file_that_cannot_be_read_is_named() {
     let error = NodeConfig::load(Path::new("/nonexistent/node.toml")).map(|_| ()).unwrap_err().to_string();
-    assert!(error.starts_with("/nonexistent/node.toml: cannot be read: ") && error.ends_with("; name another file with --config"), "{error}");
+    assert!(
+        error.starts_with("/nonexistent/node.toml: cannot be read: ") && error.ends_with("; name another file with --config"),
+        "{error}"
+    );
 }
