@@ -9,6 +9,8 @@ pub mod config;
 pub mod launcher;
 pub mod node;
 pub mod client;
+pub mod client;
+pub mod config;
 pub mod port;
 pub mod service;
 pub mod shard;

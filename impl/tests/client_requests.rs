@@ -172,26 +172,41 @@ fn the_client_follows_the_leader() {
     });
 }
 
+/// Two nodes that name each other as the leader until the second is asked for the `patience`th time.
+fn undecided(patience: usize) -> (Scripted, Scripted) {
+    let seats: Rc<RefCell<Vec<String>>> = Rc::default();
+    let of = |id: u32, other: u32| {
+        let seats = Rc::clone(&seats);
+        scripted(id, move |number| match seats.borrow().get(other as usize - 1) {
+            _ if id == 2 && number + 1 == patience => Act::Answer(Said::Done),
+            address => Act::Answer(Said::NotLeader(address.map(|address| (other, address.clone())))),
+        })
+    };
+    let (one, two) = (of(1, 2), of(2, 1));
+    seats.borrow_mut().extend([one.address.to_string(), two.address.to_string()]);
+    (one, two)
+}
+
 /// Nodes that name each other, as in an election: the client goes on until one of them leads.
 #[test]
 fn nodes_that_name_each_other_are_given_time() {
     run(async {
-        let seats: Rc<RefCell<Vec<String>>> = Rc::default();
-        let of = |id: u32, other: usize| {
-            let seats = Rc::clone(&seats);
-            scripted(id, move |number| {
-                let other_id = if id == 1 { 2 } else { 1 };
-                if id == 2 && number == 3 {
-                    Act::Answer(Said::Done)
-                } else {
-                    Act::Answer(Said::NotLeader(Some((other_id, seats.borrow()[other].clone()))))
-                }
-            })
-        };
-        let (one, two) = (of(1, 1), of(2, 0));
-        seats.borrow_mut().extend([one.address.to_string(), two.address.to_string()]);
+        let (one, two) = undecided(4);
         assert_eq!(committed(client(&[one.address, two.address]).write("w").await), "w");
         assert_eq!(two.heard.borrow().len(), 4);
+    });
+}
+
+/// And it does not run back and forth between them: the waits double.
+#[test]
+fn nodes_that_name_each_other_are_not_hammered() {
+    run(async {
+        let (one, two) = undecided(usize::MAX);
+        let group = client(&[one.address, two.address]).with_timeout(Duration::from_millis(100));
+        assert!(matches!(group.write("w").await, Outcome::Rejected { reason: Rejected::TimedOut { .. } }));
+        // 1 ms, 2 ms, 4 ms, … at least: a hundred are over before the twelfth.
+        let asked = one.heard.borrow().len() + two.heard.borrow().len();
+        assert!((2..12).contains(&asked), "asked {asked} times");
     });
 }
 
@@ -338,6 +353,20 @@ fn unreachable_nodes_are_passed_over() {
             other => panic!("{other:?}"),
         }
         assert_eq!(client(&[]).write("w").await, Outcome::Rejected { reason: Rejected::NoEndpoints });
+    });
+}
+
+/// A machine that takes the connection and says nothing: requests with less time than the attempt to connect do not all end there.
+#[test]
+fn a_mute_node_is_passed_over_by_the_next_request() {
+    run(async {
+        let mute = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let node = scripted(1, |_| Act::Answer(Said::Done));
+        let group = client(&[mute.local_addr().expect("its address"), node.address]);
+        let hasty = group.clone().with_timeout(Duration::from_millis(20));
+        assert!(matches!(hasty.write("1").await, Outcome::Rejected { reason: Rejected::TimedOut { .. } }));
+        assert_eq!(committed(group.write("2").await), "2");
+        assert_eq!(node.heard.borrow().len(), 1);
     });
 }
 

@@ -113,7 +113,11 @@ impl<'a> Attempts<'a> {
         let link = match timeout_at(self.request.deadline, self.nodes.link(&endpoint)).await {
             Ok(Ok(link)) => link,
             Ok(Err(failure)) => return Err(self.leave(place, failure.to_string())),
-            Err(_) => return Ok(self.timed_out("connecting to a node".to_owned())),
+            Err(_) => {
+                // Or requests with little time would all end at the one node that does not answer.
+                self.nodes.rotate(self.target, place);
+                return Ok(self.timed_out("connecting to a node".to_owned()));
+            }
         };
         let began = Instant::now();
         let mut inflight = match self.begin(&link) {

@@ -74,7 +74,7 @@ pub enum PortEvent {
         /// At least one, in the order of the wire.
         frames: Vec<Frame>,
     },
-    /// A client that had sent frames is gone: its answers have nowhere to go.
+    /// A client is gone, whether it had sent frames or not: its answers have nowhere to go.
     ClientGone {
         /// Which connection.
         conn: ConnId,

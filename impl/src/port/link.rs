@@ -38,8 +38,17 @@ pub(crate) enum Origin {
 /// What the connection has become.
 enum State {
     Negotiating(Origin),
-    Peer { peer: Rc<Peer>, via: Via, _slot: Option<ConnectionSlot> },
-    Client { conn: ConnId, _slot: ConnectionSlot },
+    /// `announced`: the node has been told that the link is up, so it is owed the news of its end.
+    Peer {
+        peer: Rc<Peer>,
+        via: Via,
+        announced: bool,
+        _slot: Option<ConnectionSlot>,
+    },
+    Client {
+        conn: ConnId,
+        _slot: ConnectionSlot,
+    },
     Over,
 }
 
@@ -156,8 +165,12 @@ impl Task {
                 let (peer, via, slot) = self.attach(peer, origin, version)?;
                 peer.on_up(identity);
                 let event = PortEvent::PeerUp { peer: peer.node, via, identity, version };
-                self.state = State::Peer { peer, via, _slot: slot };
-                self.tell(event).await
+                self.state = State::Peer { peer, via, announced: false, _slot: slot };
+                self.tell(event).await?;
+                if let State::Peer { announced, .. } = &mut self.state {
+                    *announced = true;
+                }
+                Ok(())
             }
             (Remote::Client, Origin::Dialled(peer)) => Err(CloseReason::UnknownPeer(peer.node.0.into())),
         }
@@ -218,10 +231,10 @@ impl Task {
             let _ = timeout(GOODBYE_MAX, goodbye).await;
         }
         let event = match state {
-            State::Peer { peer, via, .. } => {
+            State::Peer { peer, via, announced, .. } => {
                 peer.on_link_over(&connection);
                 detach(&peer, via, &connection);
-                Some(PortEvent::PeerDown { peer: peer.node, via, reason: reason.clone() })
+                announced.then(|| PortEvent::PeerDown { peer: peer.node, via, reason: reason.clone() })
             }
             State::Client { conn, .. } => {
                 inner.clients.borrow_mut().remove(&conn);
@@ -255,6 +268,7 @@ fn detach(peer: &Peer, via: Via, connection: &Rc<Connection>) {
     match via {
         Via::Dialled => {
             peer.dialled.replace(None);
+            peer.state.set(LinkState::Waiting);
         }
         Via::Accepted(_) => {
             let mut accepted = peer.accepted.borrow_mut();

@@ -53,7 +53,9 @@ pub(crate) async fn accept(inner: Rc<Inner>, listener: TcpListener) {
                 None => refuse(&inner, remote, &CloseReason::TooManyConnections),
             },
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection; trying again");
+                if inner.throttle.borrow_mut().admits(inner.now(), inner.local_addr.ip()) {
+                    tracing::error!(%error, "cannot accept connections; trying on, and silent about it for a minute: raise the limit of open files");
+                }
                 sleep(ACCEPT_RETRY).await;
             }
         }
