@@ -331,6 +331,8 @@ pub enum ErrorCode {
     Busy,
     /// Not now: no leader, recovering, stopping.
     Unavailable,
+    /// A write may have happened, or may still happen: read before writing again.
+    OutcomeUnknown,
     /// A fault of the node.
     Internal,
 }
@@ -347,6 +349,7 @@ impl ErrorCode {
             Self::Busy => 429,
             Self::Unavailable => 503,
             Self::Internal => 500,
+            Self::OutcomeUnknown => 504,
         }
     }
 }

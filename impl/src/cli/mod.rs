@@ -10,6 +10,7 @@ mod dev;
 mod endpoints;
 mod failure;
 mod group;
+mod kv;
 mod log;
 mod output;
 mod status;
@@ -23,6 +24,8 @@ use self::{failure::Failure, output::Output};
 const AFTER_HELP: &str = "\
 Examples:
   roadstead dev                                a cluster of three nodes on this machine
+  roadstead kv put hello world
+  roadstead kv get hello
   roadstead status                             is there a leader, is a quorum alive, who is behind
   roadstead node --config node.toml            one node of a real cluster
   roadstead group list --endpoints 10.0.0.1:7400
@@ -45,6 +48,7 @@ enum Command {
     Dev(dev::Args),
     Status(status::Args),
     Group(group::Args),
+    Kv(kv::Args),
     Log(log::Args),
     Completions(completions::Args),
 }
@@ -57,6 +61,7 @@ pub fn main() -> ExitCode {
         Command::Dev(args) => dev::run(&args, output),
         Command::Status(args) => status::run(&args, output),
         Command::Group(args) => group::run(&args, output),
+        Command::Kv(args) => kv::run(&args, output),
         Command::Log(args) => log::run(&args, output),
         Command::Completions(args) => completions::run(&args, output),
     };
