@@ -333,6 +333,8 @@ pub enum ErrorCode {
     Unavailable,
     /// A write may have happened, or may still happen: read before writing again.
     OutcomeUnknown,
+    /// Data on disk is not what was written, or cannot be read.
+    Damaged,
     /// A fault of the node.
     Internal,
 }
@@ -348,7 +350,7 @@ impl ErrorCode {
             Self::AlreadyRegistered | Self::Removed => 409,
             Self::Busy => 429,
             Self::Unavailable => 503,
-            Self::Internal => 500,
+            Self::Internal | Self::Damaged => 500,
             Self::OutcomeUnknown => 504,
         }
     }

@@ -29,6 +29,14 @@ impl Failure {
         Self::Failed(ErrorBody { error: error.into(), code: ErrorCode::Unavailable, hint: Some(hint.into()) })
     }
 
+    /// A data folder that cannot be used as it is asked for. Exit code 2 says that the wrong folder was named.
+    pub(super) fn of_store(exit_code: u8, error: &impl ToString) -> Self {
+        match exit_code {
+            2 => Self::Usage(error.to_string()),
+            _ => Self::Failed(ErrorBody { error: error.to_string(), code: ErrorCode::Damaged, hint: None }),
+        }
+    }
+
     /// Says on stderr what happened and returns the exit code. A reader who closed the pipe has what he wanted.
     pub(super) fn report(self, json: bool) -> ExitCode {
         let (body, code) = match self {

@@ -4,6 +4,7 @@
 //! 1 refused or failed, 2 wrong usage or configuration.
 
 mod admin;
+mod check;
 mod cluster;
 mod completions;
 mod dev;
@@ -13,6 +14,7 @@ mod group;
 mod kv;
 mod log;
 mod output;
+mod repair;
 mod status;
 
 use std::process::ExitCode;
@@ -50,6 +52,8 @@ enum Command {
     Group(group::Args),
     Kv(kv::Args),
     Log(log::Args),
+    Check(check::Args),
+    Repair(repair::Args),
     Completions(completions::Args),
 }
 
@@ -63,6 +67,8 @@ pub fn main() -> ExitCode {
         Command::Group(args) => group::run(&args, output),
         Command::Kv(args) => kv::run(&args, output),
         Command::Log(args) => log::run(&args, output),
+        Command::Check(args) => check::run(&args, output),
+        Command::Repair(args) => repair::run(&args, output),
         Command::Completions(args) => completions::run(&args, output),
     };
     match done {
