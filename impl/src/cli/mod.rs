@@ -4,6 +4,7 @@
 //! 1 refused or failed, 2 wrong usage or configuration.
 
 mod admin;
+mod bench;
 mod check;
 mod cluster;
 mod completions;
@@ -54,6 +55,7 @@ enum Command {
     Log(log::Args),
     Check(check::Args),
     Repair(repair::Args),
+    Bench(bench::Args),
     Completions(completions::Args),
 }
 
@@ -69,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Log(args) => log::run(&args, output),
         Command::Check(args) => check::run(&args, output),
         Command::Repair(args) => repair::run(&args, output),
+        Command::Bench(args) => bench::run(&args, output),
         Command::Completions(args) => completions::run(&args, output),
     };
     match done {
