@@ -14,6 +14,8 @@ pub(super) enum Failure {
     Failed(ErrorBody),
     /// A request that cannot be right as it stands: exit code 2.
     Usage(String),
+    /// A node's failure, which its log tells: this exit code.
+    Logged(u8),
     /// stdout cannot be written.
     Output(io::Error),
 }
@@ -41,6 +43,7 @@ impl Failure {
     pub(super) fn report(self, json: bool) -> ExitCode {
         let (body, code) = match self {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
+            Self::Logged(code) => return ExitCode::from(code),
             Self::Output(error) => (ErrorBody { error: format!("stdout: {error}"), code: ErrorCode::Internal, hint: None }, 1),
             Self::Failed(body) => (body, 1),
             Self::Usage(error) => (ErrorBody { error, code: ErrorCode::BadRequest, hint: None }, 2),

@@ -14,8 +14,11 @@ mod failure;
 mod group;
 mod kv;
 mod log;
+mod logging;
+mod node;
 mod output;
 mod repair;
+mod signals;
 mod status;
 
 use std::process::ExitCode;
@@ -49,6 +52,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Dev(dev::Args),
+    Node(node::Args),
     Status(status::Args),
     Group(group::Args),
     Kv(kv::Args),
@@ -65,6 +69,7 @@ pub fn main() -> ExitCode {
     let output = Output { json };
     let done = match command {
         Command::Dev(args) => dev::run(&args, output),
+        Command::Node(args) => node::run(&args),
         Command::Status(args) => status::run(&args, output),
         Command::Group(args) => group::run(&args, output),
         Command::Kv(args) => kv::run(&args, output),
