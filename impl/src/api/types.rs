@@ -331,6 +331,10 @@ pub enum ErrorCode {
     Busy,
     /// Not now: no leader, recovering, stopping.
     Unavailable,
+    /// A write may have happened, or may still happen: read before writing again.
+    OutcomeUnknown,
+    /// Data on disk is not what was written, or cannot be read.
+    Damaged,
     /// A fault of the node.
     Internal,
 }
@@ -346,7 +350,8 @@ impl ErrorCode {
             Self::AlreadyRegistered | Self::Removed => 409,
             Self::Busy => 429,
             Self::Unavailable => 503,
-            Self::Internal => 500,
+            Self::Internal | Self::Damaged => 500,
+            Self::OutcomeUnknown => 504,
         }
     }
 }

@@ -19,7 +19,10 @@ use crate::{
     config::HostPort,
 };
 
-use super::{endpoints::Endpoints, failure::Failure};
+use super::{
+    endpoints::{Endpoints, Writer},
+    failure::Failure,
+};
 
 /// Bytes of an answer at most; a status of a hundred thousand groups stays well below. A longer one is refused.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
@@ -74,9 +77,14 @@ impl From<AdminError> for Failure {
 }
 
 impl Admin {
-    /// A client with the command's options.
-    pub(super) fn new(options: &Endpoints) -> Result<Self, Failure> {
-        Self::with(options.timeout, options.token.as_deref())
+    /// A client that only asks.
+    pub(super) fn reader(options: &Endpoints) -> Result<Self, Failure> {
+        Self::with(options.timeout, None)
+    }
+
+    /// A client that may change something.
+    pub(super) fn writer(options: &Writer) -> Result<Self, Failure> {
+        Self::with(options.endpoints.timeout, options.token.as_deref())
     }
 
     /// A client that waits so long for each answer.

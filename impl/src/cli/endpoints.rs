@@ -17,12 +17,19 @@ pub(super) struct Endpoints {
     /// Nodes to ask; one that answers is enough
     #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',', env = "ROADSTEAD_ENDPOINTS", default_value = DEFAULT_ENDPOINTS)]
     pub(super) endpoints: Vec<HostPort>,
-    /// The admin token of the nodes' configuration; needed to change something from another machine
-    #[arg(long, env = "ROADSTEAD_TOKEN", hide_env_values = true)]
-    pub(super) token: Option<String>,
     /// How long to wait for answers, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = positive_seconds)]
     pub(super) timeout: Duration,
+}
+
+/// Options of commands that change something through the admin API.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Writer {
+    #[command(flatten)]
+    pub(super) endpoints: Endpoints,
+    /// The admin token of the nodes' configuration; needed to change something from another machine
+    #[arg(long, env = "ROADSTEAD_TOKEN", hide_env_values = true)]
+    pub(super) token: Option<String>,
 }
 
 fn positive_seconds(text: &str) -> Result<Duration, String> {

@@ -14,6 +14,8 @@ pub(super) enum Failure {
     Failed(ErrorBody),
     /// A request that cannot be right as it stands: exit code 2.
     Usage(String),
+    /// A node's failure, which its log tells: this exit code.
+    Logged(u8),
     /// stdout cannot be written.
     Output(io::Error),
 }
@@ -29,10 +31,19 @@ impl Failure {
         Self::Failed(ErrorBody { error: error.into(), code: ErrorCode::Unavailable, hint: Some(hint.into()) })
     }
 
+    /// A data folder that cannot be used as it is asked for. Exit code 2 says that the wrong folder was named.
+    pub(super) fn of_store(exit_code: u8, error: &impl ToString) -> Self {
+        match exit_code {
+            2 => Self::Usage(error.to_string()),
+            _ => Self::Failed(ErrorBody { error: error.to_string(), code: ErrorCode::Damaged, hint: None }),
+        }
+    }
+
     /// Says on stderr what happened and returns the exit code. A reader who closed the pipe has what he wanted.
     pub(super) fn report(self, json: bool) -> ExitCode {
         let (body, code) = match self {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
+            Self::Logged(code) => return ExitCode::from(code),
             Self::Output(error) => (ErrorBody { error: format!("stdout: {error}"), code: ErrorCode::Internal, hint: None }, 1),
             Self::Failed(body) => (body, 1),
             Self::Usage(error) => (ErrorBody { error, code: ErrorCode::BadRequest, hint: None }, 2),

@@ -16,7 +16,7 @@ use crate::{
 use super::{
     admin::{Admin, AdminError},
     block_on,
-    endpoints::Endpoints,
+    endpoints::{Endpoints, Writer},
     failure::Failure,
     output::{Output, lines, table},
 };
@@ -77,7 +77,7 @@ struct Add {
     #[arg(long, default_value_t = 1)]
     generation: u64,
     #[command(flatten)]
-    endpoints: Endpoints,
+    writer: Writer,
 }
 
 #[derive(ClapArgs, Debug)]
@@ -89,7 +89,7 @@ struct Remove {
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
-    endpoints: Endpoints,
+    writer: Writer,
 }
 
 pub(super) fn run(args: &Args, output: Output) -> Result<(), Failure> {
@@ -101,7 +101,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<(), Failure> {
 }
 
 fn run_list(args: &List, output: Output) -> Result<(), Failure> {
-    let admin = Admin::new(&args.endpoints)?;
+    let admin = Admin::reader(&args.endpoints)?;
     let (_, list): (_, GroupList) = block_on(admin.get_any(&args.endpoints, "/v1/groups"))?;
     output.value(&list, |list| {
         let mut table = table(&[">GROUP", ">GENERATION", "SERVICE", "PROTOCOL", "MEMBERS", "LEADER", "ROLE HERE"]);
@@ -139,9 +139,9 @@ fn run_add(args: &Add, output: Output) -> Result<(), Failure> {
     }
     .check()
     .map_err(refuse)?;
-    let admin = Admin::new(&args.endpoints)?;
+    let admin = Admin::writer(&args.writer)?;
     let outcomes = block_on(async {
-        let nodes = addresses(&admin, &args.endpoints).await?;
+        let nodes = addresses(&admin, &args.writer.endpoints).await?;
         let mut outcomes = Vec::new();
         for (node, endpoint) in pick(&nodes, &spec.members)? {
             let answer = admin.post::<GroupChanged>(&endpoint, "/v1/groups", &spec).await;
@@ -170,10 +170,10 @@ fn refuse(invalid: Invalid) -> Failure {
 }
 
 fn run_remove(args: &Remove, output: Output) -> Result<(), Failure> {
-    let admin = Admin::new(&args.endpoints)?;
+    let admin = Admin::writer(&args.writer)?;
     let path = format!("/v1/groups/{}", args.id);
     let outcomes = block_on(async {
-        let (_, group): (_, GroupStatus) = admin.get_any(&args.endpoints, &path).await?;
+        let (_, group): (_, GroupStatus) = admin.get_any(&args.writer.endpoints, &path).await?;
         if !args.yes {
             let members: Vec<String> = group.members.iter().map(ToString::to_string).collect();
             return Err(Failure::Usage(format!(
@@ -183,7 +183,7 @@ fn run_remove(args: &Remove, output: Output) -> Result<(), Failure> {
                 members.join(", "),
             )));
         }
-        let nodes = addresses(&admin, &args.endpoints).await?;
+        let nodes = addresses(&admin, &args.writer.endpoints).await?;
         let mut outcomes = Vec::new();
         for (node, endpoint) in pick(&nodes, &group.members)? {
             outcomes.push(match admin.delete::<GroupChanged>(&endpoint, &path).await {

@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<(), Failure> {
     {
         return Err(Failure::Usage(format!("--from {from} lies behind --to {to}")));
     }
-    let admin = Admin::new(&show.endpoints)?;
+    let admin = Admin::reader(&show.endpoints)?;
     let path = |from: u64, to: u64| format!("/v1/groups/{}/log?from={from}&to={to}", show.group);
     let page = block_on(async {
         let from = match show.from {

@@ -1,11 +1,17 @@
-//! Log lines of a node: to stderr, as text for people or as one JSON object per line.
+//! The log of a node: levels, form, where it goes.
+
+use std::io::IsTerminal;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::config::{LogConfig, LogFormat, LogLevel};
-use std::io::IsTerminal;
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-/// Begins to write log lines. `ROADSTEAD_LOG` (such as `info,roadstead::port=debug`) says more finely than the level what is written.
-pub(super) fn start(config: LogConfig) {
+/// Says more finely than a level what is written, for example `info,roadstead::port=debug`.
+const FILTER_VARIABLE: &str = "ROADSTEAD_LOG";
+
+/// Sends the process's log to stderr. A second call changes nothing: the first one may have written already.
+pub(super) fn init(config: LogConfig) {
     let level = match config.level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
@@ -13,10 +19,10 @@ pub(super) fn start(config: LogConfig) {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    let filter = EnvFilter::builder().with_default_directive(level.into()).with_env_var("ROADSTEAD_LOG").from_env_lossy();
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match config.format {
-        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).init(),
-        LogFormat::Json => lines.json().flatten_event(true).init(),
-    }
+    let filter = EnvFilter::builder().with_default_directive(level.into()).with_env_var(FILTER_VARIABLE).from_env_lossy();
+    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let _ = match config.format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
 }

@@ -4,16 +4,21 @@
 //! 1 refused or failed, 2 wrong usage or configuration.
 
 mod admin;
+mod bench;
+mod check;
 mod cluster;
 mod completions;
 mod dev;
 mod endpoints;
 mod failure;
 mod group;
+mod kv;
 mod log;
 mod logging;
 mod node;
 mod output;
+mod repair;
+mod signals;
 mod status;
 
 use std::process::ExitCode;
@@ -25,6 +30,8 @@ use self::{failure::Failure, output::Output};
 const AFTER_HELP: &str = "\
 Examples:
   roadstead dev                                a cluster of three nodes on this machine
+  roadstead kv put hello world
+  roadstead kv get hello
   roadstead status                             is there a leader, is a quorum alive, who is behind
   roadstead node --config node.toml            one node of a real cluster
   roadstead group list --endpoints 10.0.0.1:7400
@@ -48,7 +55,11 @@ enum Command {
     Node(node::Args),
     Status(status::Args),
     Group(group::Args),
+    Kv(kv::Args),
     Log(log::Args),
+    Check(check::Args),
+    Repair(repair::Args),
+    Bench(bench::Args),
     Completions(completions::Args),
 }
 
@@ -58,10 +69,14 @@ pub fn main() -> ExitCode {
     let output = Output { json };
     let done = match command {
         Command::Dev(args) => dev::run(&args, output),
-        Command::Node(args) => node::run(&args, output),
+        Command::Node(args) => node::run(&args),
         Command::Status(args) => status::run(&args, output),
         Command::Group(args) => group::run(&args, output),
+        Command::Kv(args) => kv::run(&args, output),
         Command::Log(args) => log::run(&args, output),
+        Command::Check(args) => check::run(&args, output),
+        Command::Repair(args) => repair::run(&args, output),
+        Command::Bench(args) => bench::run(&args, output),
         Command::Completions(args) => completions::run(&args, output),
     };
     match done {

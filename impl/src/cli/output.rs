@@ -25,6 +25,16 @@ impl Output {
         }
     }
 
+    /// Prints bytes of a client as they are, or the JSON that describes them.
+    pub(super) fn answer(self, json: impl FnOnce() -> serde_json::Value, text: impl FnOnce() -> Vec<u8>) -> Result<(), Failure> {
+        if self.json {
+            return self.line(&json().to_string());
+        }
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(&text())?;
+        Ok(stdout.flush()?)
+    }
+
     /// Prints a line as it is.
     pub(super) fn line(self, text: &str) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();

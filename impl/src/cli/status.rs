@@ -53,7 +53,7 @@ struct NodeReport {
 }
 
 pub(super) fn run(args: &Args, output: Output) -> Result<(), Failure> {
-    let admin = Admin::new(&args.endpoints)?;
+    let admin = Admin::reader(&args.endpoints)?;
     let answers = block_on(async { Ok(cluster::ask_all(&admin, &args.endpoints.endpoints).await) })?;
     if answers.iter().all(|node| node.answer.is_err()) {
         let reasons: Vec<String> = answers.iter().filter_map(|node| node.answer.as_ref().err().map(ToString::to_string)).collect();

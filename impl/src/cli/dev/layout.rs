@@ -231,7 +231,7 @@ mod tests {
             Ok(layout) => panic!("accepted: {layout:?}"),
             Err(Failure::Failed(body)) => format!("{} {}", body.error, body.hint.unwrap_or_default()),
             Err(Failure::Usage(text)) => text,
-            Err(Failure::Output(error)) => error.to_string(),
+            Err(other) => format!("{other:?}"),
         }
     }
 

@@ -6,7 +6,6 @@ use std::{
 };
 
 use rustix::process::Signal;
-use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
 
 use crate::config::HostPort;
 
@@ -15,6 +14,7 @@ use super::{
         admin::Admin,
         cluster::{self, NodeAnswer},
         failure::Failure,
+        signals::Stop,
     },
     layout::{Layout, Place},
     process::{Process, log_tail},
@@ -43,7 +43,7 @@ struct Supervisor {
 
 /// Runs the cluster until a signal asks for its end.
 pub(super) async fn run(program: &Path, layout: Layout, screen: Screen) -> Result<(), Failure> {
-    let mut end = End::listen()?;
+    let mut end = Stop::listen()?;
     let mut supervisor = Supervisor {
         nodes: Vec::new(),
         endpoints: layout.nodes.iter().map(|place| place.endpoint.clone()).collect(),
@@ -60,7 +60,7 @@ pub(super) async fn run(program: &Path, layout: Layout, screen: Screen) -> Resul
 }
 
 impl Supervisor {
-    async fn start_and_watch(&mut self, program: &Path, places: Vec<Place>, end: &mut End) -> Result<(), Failure> {
+    async fn start_and_watch(&mut self, program: &Path, places: Vec<Place>, end: &mut Stop) -> Result<(), Failure> {
         for place in places {
             let process = Process::start(program, &place)
                 .map_err(|error| Failure::failed(format!("node {} in {} cannot start: {error}", place.id, place.folder.display())))?;
@@ -123,7 +123,7 @@ impl Supervisor {
     }
 
     /// Stops all nodes: in order, and by force after the deadline or a second Ctrl-C.
-    async fn stop(&mut self, end: &mut End) {
+    async fn stop(&mut self, end: &mut Stop) {
         self.signal_all(Signal::TERM);
         let deadline = tokio::time::sleep(STOP_DEADLINE);
         tokio::pin!(deadline);
@@ -155,31 +155,5 @@ impl Supervisor {
             process.reap();
         }
         self.nodes.iter().any(|(_, process)| process.pid().is_some())
-    }
-}
-
-/// The signals that mean "stop".
-struct End {
-    interrupt: Signals,
-    terminate: Signals,
-    hangup: Signals,
-}
-
-impl End {
-    fn listen() -> Result<Self, Failure> {
-        let listen = |kind| signal(kind).map_err(|error| Failure::failed(format!("signals cannot be received: {error}")));
-        Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-            hangup: listen(SignalKind::hangup())?,
-        })
-    }
-
-    async fn asked(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            _ = self.hangup.recv() => {}
-        }
     }
 }
