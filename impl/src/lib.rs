@@ -5,12 +5,10 @@
 pub mod api;
 pub mod applier;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod launcher;
 pub mod node;
-pub mod client;
-pub mod client;
-pub mod config;
 pub mod port;
 pub mod service;
 pub mod shard;

@@ -31,7 +31,10 @@ impl Access {
         if local || known {
             return Ok(());
         }
-        let error = ApiError::new(ErrorCode::Forbidden, "requests that change something are taken from this machine only, or with the token");
-        Err(error.with_hint("send `Authorization: Bearer TOKEN` with the token of [admin] in the node's configuration, or run the command on the node"))
+        let error =
+            ApiError::new(ErrorCode::Forbidden, "requests that change something are taken from this machine only, or with the token");
+        Err(error.with_hint(
+            "send `Authorization: Bearer TOKEN` with the token of [admin] in the node's configuration, or run the command on the node",
+        ))
     }
 }

@@ -95,7 +95,8 @@ fn node(registry: &mut Registry, observation: &Observation) {
         one(registry, Kind::Counter, name, help, value as f64);
     }
     let connections = &observation.port.connections;
-    let kinds = [("client", connections.clients), ("http", connections.http), ("peer", connections.peers), ("unknown", connections.strangers)];
+    let kinds =
+        [("client", connections.clients), ("http", connections.http), ("peer", connections.peers), ("unknown", connections.strangers)];
     many(registry, Kind::Gauge, ("connections", "Connections of the port, by what they carry"), &kinds, |(kind, count)| {
         (vec![("kind", (*kind).to_owned())], *count as f64)
     });
@@ -120,7 +121,9 @@ fn peers(registry: &mut Registry, observation: &Observation) {
     many(registry, Kind::Counter, ("peer_dropped_bytes", "Bytes dropped, since the peer's queue was full"), peers, |peer| {
         (label(peer.node.0), peer.traffic.bytes_dropped as f64)
     });
-    many(registry, Kind::Gauge, ("peer_queued_bytes", "Bytes that wait for the peer"), peers, |peer| (label(peer.node.0), peer.queued_bytes as f64));
+    many(registry, Kind::Gauge, ("peer_queued_bytes", "Bytes that wait for the peer"), peers, |peer| {
+        (label(peer.node.0), peer.queued_bytes as f64)
+    });
 }
 
 fn storage(registry: &mut Registry, stats: &StorageStats) {
@@ -151,11 +154,16 @@ fn storage(registry: &mut Registry, stats: &StorageStats) {
     });
 }
 
+/// Name, meaning and value of a gauge that every group has.
+type GroupGauge = (&'static str, &'static str, fn(&GroupStatus) -> f64);
+
 fn groups(registry: &mut Registry, groups: &[GroupStatus]) {
-    let gauges: [(&str, &str, fn(&GroupStatus) -> f64); 14] = [
+    let gauges: [GroupGauge; 14] = [
         ("group_leader", "1 while this node leads the group", |group| f64::from(u8::from(group.role == Role::Leader))),
         ("group_leader_node", "The leader that this node knows; 0: none", |group| f64::from(group.leader.unwrap_or(0))),
-        ("group_failed", "1 once the group has stopped on this node", |group| f64::from(u8::from(matches!(group.state, GroupState::Failed { .. })))),
+        ("group_failed", "1 once the group has stopped on this node", |group| {
+            f64::from(u8::from(matches!(group.state, GroupState::Failed { .. })))
+        }),
         ("group_epoch", "Raft's term", |group| group.epoch as f64),
         ("group_first_index", "First index in the log", |group| group.first as f64),
         ("group_last_index", "Last index in the log", |group| group.last as f64),

@@ -38,7 +38,9 @@ pub(super) fn router(admin: Admin, body_bytes_max: usize) -> Router {
         .route("/v1/groups/{id}/log", get(log))
         .route("/v1/groups/{id}/snapshot", post(snapshot))
         .route("/metrics", get(exposition))
-        .fallback(|| async { ApiError::new(ErrorCode::NotFound, "no such path").with_hint("paths begin with /v1/status, /v1/groups or /metrics") })
+        .fallback(|| async {
+            ApiError::new(ErrorCode::NotFound, "no such path").with_hint("paths begin with /v1/status, /v1/groups or /metrics")
+        })
         .method_not_allowed_fallback(|| async { ApiError::new(ErrorCode::MethodNotAllowed, "this path does not know the method") })
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .with_state(admin)
@@ -104,7 +106,11 @@ struct Page {
     to: Option<u64>,
 }
 
-async fn log(State(admin): State<Admin>, Path(id): Path<String>, page: Result<Query<Page>, axum::extract::rejection::QueryRejection>) -> Answer<LogPage> {
+async fn log(
+    State(admin): State<Admin>,
+    Path(id): Path<String>,
+    page: Result<Query<Page>, axum::extract::rejection::QueryRejection>,
+) -> Answer<LogPage> {
     let id = group_id(&id)?;
     let Query(page) = page.map_err(|rejection| {
         ApiError::new(ErrorCode::BadRequest, rejection.body_text()).with_hint("for example /v1/groups/1/log?from=10&to=20")

@@ -54,7 +54,6 @@ pub(crate) struct Parts {
     pub(crate) reader: LogReader,
     pub(crate) port: Port,
     pub(crate) options: NodeOptions,
-    pub(crate) store: u128,
     pub(crate) internal: mpsc::UnboundedSender<Internal>,
     pub(crate) lock: Option<FolderLock>,
 }

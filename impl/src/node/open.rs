@@ -12,7 +12,7 @@ use crate::{
     port::{PeerOptions, Port, PortLimits, PortOptions, PortTimers},
     shard::{Millis, OpenGroup, Shard, ShardOptions},
     state_machine::StateMachine,
-    store::{self, Change, Expected, GroupRecord, NewGroup, OpenedGroup, Recovered, Registry, StorageThread, Store},
+    store::{self, Change, Expected, GroupRecord, NewGroup, OpenedGroup, Recovered, Registry, StorageThread, Store, engine::EngineError},
 };
 use rand::{TryRng, rngs::SysRng};
 use roadstead_spec::{
@@ -45,7 +45,7 @@ pub(crate) async fn open(mut options: NodeOptions) -> Result<(EventLoop, Handle)
     let applier = {
         let (done, fatal) = (internal_sender.clone(), internal_sender.clone());
         let on_done = move |answers| drop(done.send(Internal::Done(answers)));
-        let on_fatal = move |error: crate::store::engine::EngineError| drop(fatal.send(Internal::Fatal(error.to_string())));
+        let on_fatal = move |error: EngineError| drop(fatal.send(Internal::Fatal(error.to_string())));
         ApplierThread::spawn(Applier::new(Arc::clone(&store.state)), on_done, on_fatal)
     };
     let applier = applier.map_err(|source| StartError::System { what: "the applier thread", source })?;
@@ -63,7 +63,6 @@ pub(crate) async fn open(mut options: NodeOptions) -> Result<(EventLoop, Handle)
         reader: store.reader,
         port,
         options,
-        store: store.identity.store,
         internal: internal_sender,
         lock: store.lock,
     });

@@ -6,6 +6,7 @@ use super::{
     io::{Operation, ReplyTo, Request},
     replica::{Payloads, Replica},
     response::{Rejection, Response},
+    transfer::Arrived,
 };
 use crate::{
     applier::{Chunk, TransferId},
@@ -127,7 +128,7 @@ impl Replica {
                 let transfer = TransferId { sender: from, number: chunk.transfer };
                 let (term, at) = (chunk.term, chunk.at);
                 let chunk = Chunk::new(transfer, chunk.sequence, items, chunk.done);
-                self.chunk_received(ctx, from, term, at, transfer, chunk);
+                self.chunk_received(ctx, from, Arrived { term, at, transfer, chunk });
                 Ok(())
             }
             MessageType::InstallSnapshotResponse => {

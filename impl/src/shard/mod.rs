@@ -113,11 +113,6 @@ impl Shard {
         self.ctx.out.job(key, Work::Destroy);
     }
 
-    /// Remembers an incarnation that was removed in an earlier life of the process.
-    pub fn bury(&mut self, group: GroupId, incarnation: Incarnation) {
-        self.registry.bury(group, incarnation);
-    }
-
     /// Steps everything in `inbox`, then what the clock made due.
     pub fn turn(&mut self, now: Millis, storage_has_room: bool, inbox: &mut Vec<Input>) -> Outputs {
         self.ctx.now = now;

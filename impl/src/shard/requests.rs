@@ -23,7 +23,9 @@ impl Replica {
             }
             Operation::Write(_) if !self.leads() => return self.forward(ctx, request),
             Operation::Write(payload) => self.overloaded(ctx, payload.len()),
-            Operation::Query { .. } => (self.reads.len() >= ctx.options.limits.group_reads).then(|| Rejection::Busy("too many reads wait")),
+            Operation::Query { .. } => {
+                (self.reads.len() >= ctx.options.limits.group_reads).then_some(Rejection::Busy("too many reads wait"))
+            }
         };
         if let Some(rejection) = rejection {
             ctx.counters.busy += u64::from(matches!(rejection, Rejection::Busy(_)));
@@ -91,7 +93,7 @@ impl Replica {
 
     /// Sends a write of one of our clients to the leader. What was forwarded once is not forwarded again: two members that each take the
     /// other for the leader would play ball with it.
-    fn forward(&mut self, ctx: &mut Context, request: Request) {
+    fn forward(&self, ctx: &mut Context, request: Request) {
         let leader = self.state.leader();
         let reachable = leader.filter(|leader| ctx.links.contains(leader));
         let (Some(leader_id), false) = (reachable, matches!(request.reply, ReplyTo::Peer { .. })) else {

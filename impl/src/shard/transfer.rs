@@ -48,6 +48,16 @@ struct Incoming {
     progress_at: Millis,
 }
 
+/// A chunk that a frame carried.
+pub(crate) struct Arrived {
+    /// The leader's term.
+    pub(crate) term: Term,
+    /// Last entry that the snapshot covers.
+    pub(crate) at: EntryId,
+    pub(crate) transfer: TransferId,
+    pub(crate) chunk: Chunk,
+}
+
 /// Snapshots of one group on their way.
 #[derive(Debug, Default)]
 pub(crate) struct Transfers {
@@ -171,7 +181,8 @@ impl Replica {
     }
 
     /// A chunk of a leader's snapshot arrived.
-    pub(crate) fn chunk_received(&mut self, ctx: &mut Context, from: NodeId, term: Term, at: EntryId, transfer: TransferId, chunk: Chunk) {
+    pub(crate) fn chunk_received(&mut self, ctx: &mut Context, from: NodeId, arrived: Arrived) {
+        let Arrived { term, at, transfer, chunk } = arrived;
         if term < self.state.hard.term || at.index <= self.state.commit {
             // Nothing of it is needed. Telling the core makes it answer with where this log stands, which ends the sender's flow.
             self.answer_snapshot(ctx, from, transfer, 0, SnapshotResult::NotNeeded);

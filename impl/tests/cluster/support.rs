@@ -72,7 +72,8 @@ impl Cluster {
     }
 
     pub async fn start_node(&mut self, id: NodeId) {
-        let peers = self.addresses.iter().filter(|(other, _)| **other != id).map(|(other, address)| (*other, address.to_string())).collect();
+        let peers =
+            self.addresses.iter().filter(|(other, _)| **other != id).map(|(other, address)| (*other, address.to_string())).collect();
         let options = NodeOptions {
             peers,
             cluster: 7,
