@@ -7,14 +7,21 @@
 use bytes::Bytes;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use roadstead::store::{
-    Append, Entry, EntryKind, Expected, GroupRecord, NewGroup, Protocol, Seams, Storage, Store, Submission, Write,
+    Append, Entry, EntryKind, Expected, GroupRecord, NewGroup, Protocol, Seams, Storage, StorageThread, Store, Submission, Write,
     engine::{Batch, Durability, Engine, Space},
     fjall_engine::{FjallEngine, Kind},
     memory::MemoryEngine,
     witness_file::MemoryFile,
 };
 use roadstead_spec::{GroupId, Incarnation, Index, NodeId, Term};
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+        mpsc::channel,
+    },
+    time::Instant,
+};
 
 const PAYLOAD_BYTES: usize = 116;
 const EXPECTED: Expected = Expected { cluster: 1, node: NodeId(1) };
@@ -99,6 +106,59 @@ fn rounds(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Closed-loop clients of the storage thread: each submits one entry, waits for its completion, and submits the next. What waits while a sync runs is one round.
+fn clients(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("clients");
+    group.throughput(Throughput::Elements(1));
+    for (groups, clients) in [(1, 1), (1, 64), (1, 256), (64, 256)] {
+        let dir = tempfile::tempdir().expect("a folder");
+        let Driver { storage, records, payload, .. } = Driver::new(Store::open(dir.path(), EXPECTED).expect("a new store"), groups);
+        let (sender, done) = channel();
+        let thread = StorageThread::spawn(storage, move |result| drop(sender.send(result))).expect("two threads");
+        let (handle, mut lasts) = (thread.handle(), vec![0; groups]);
+        let mut next = 0usize;
+        let mut submit = |count: usize| {
+            let mut submissions: Vec<_> = Vec::with_capacity(count);
+            for _ in 0..count {
+                let (record, last) = (&records[next % groups], &mut lasts[next % groups]);
+                next += 1;
+                *last += 1;
+                let entries = vec![Entry { term: Term(1), kind: EntryKind::Command, payload: payload.clone() }];
+                let write = Write::Persist { hard: None, truncate_from: None, append: Some(Append { first: Index(*last), entries }) };
+                submissions.push(Submission { local: record.local, incarnation: record.incarnation, ticket: *last, write });
+            }
+            handle.submit(&mut submissions).expect("the store runs");
+        };
+        group.bench_function(BenchmarkId::from_parameter(format!("{clients} clients, {groups} groups")), |bencher| {
+            bencher.iter_custom(|iterations| {
+                let begin = Instant::now();
+                let mut wanted = iterations as usize;
+                let mut under_way = clients.min(wanted);
+                wanted -= under_way;
+                submit(under_way);
+                while under_way > 0 {
+                    let completed = done.recv().expect("the store runs").expect("the round commits").len();
+                    let again = completed.min(wanted);
+                    wanted -= again;
+                    under_way -= completed - again;
+                    submit(again);
+                }
+                begin.elapsed()
+            });
+        });
+        let stats = thread.handle();
+        let load = |counter: &AtomicU64| counter.load(Relaxed) as f64;
+        let (rounds, entries, items) = (load(&stats.stats().rounds), load(&stats.stats().entries), load(&stats.stats().items));
+        println!(
+            "{:.1} entries per round, {:.1} per item, {:.0} µs per commit",
+            entries / rounds,
+            entries / items,
+            load(&stats.stats().sync_nanos) / rounds / 1e3
+        );
+    }
+    group.finish();
+}
+
 /// The same entries as items of their own, and as one item, in one batch.
 fn packing(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("packing");
@@ -154,5 +214,5 @@ fn recovery(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, rounds, packing, recovery);
+criterion_group!(benches, rounds, clients, packing, recovery);
 criterion_main!(benches);
