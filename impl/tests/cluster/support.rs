@@ -2,10 +2,9 @@
 
 use bytes::Bytes;
 use roadstead::{
-    config::Timers,
+    config::{Limits, Timers},
     launcher::{Group, Launcher},
     node::{GroupOptions, NodeOptions, Services},
-    shard::Response,
     state_machine::{Command, StateMachine, StateMachineError, StateRead, StateWrite},
 };
 use roadstead_spec::{GroupId, NodeId};
@@ -17,11 +16,14 @@ use std::{
 use tempfile::TempDir;
 
 /// Anything that has not happened by then counts as failed.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Entries after which a log is compacted: few, so that a test sees it.
+pub(crate) const SNAPSHOT_ENTRIES: u64 = 100;
 
 /// A number in the store: `add N` adds and answers the sum, `get` answers it.
 #[derive(Default)]
-pub struct Counter;
+pub(crate) struct Counter;
 
 impl StateMachine for Counter {
     fn apply(&mut self, commands: &[Command], state: &mut dyn StateWrite, answers: &mut Vec<Bytes>) -> Result<(), StateMachineError> {
@@ -50,7 +52,7 @@ fn read(state: &dyn StateRead) -> Result<u64, StateMachineError> {
 }
 
 /// A running cluster.
-pub struct Cluster {
+pub(crate) struct Cluster {
     folder: TempDir,
     addresses: BTreeMap<NodeId, SocketAddr>,
     groups: Vec<GroupOptions>,
@@ -58,7 +60,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    pub async fn start(nodes: u32, groups: &[i32]) -> Self {
+    pub(crate) async fn start(nodes: u32, groups: &[i32]) -> Self {
         let ids: Vec<NodeId> = (1..=nodes).map(NodeId).collect();
         let held: Vec<TcpListener> = ids.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         let addresses = ids.iter().copied().zip(held.iter().map(|listener| listener.local_addr().unwrap())).collect();
@@ -71,13 +73,14 @@ impl Cluster {
         cluster
     }
 
-    pub async fn start_node(&mut self, id: NodeId) {
+    pub(crate) async fn start_node(&mut self, id: NodeId) {
         let peers =
             self.addresses.iter().filter(|(other, _)| **other != id).map(|(other, address)| (*other, address.to_string())).collect();
         let options = NodeOptions {
             peers,
             cluster: 7,
             timers: Timers::fast(),
+            limits: Limits { snapshot_entries: SNAPSHOT_ENTRIES, snapshot_keep_entries: 0, ..Limits::default() },
             groups: self.groups.clone(),
             services: Services::default().with("counter", || Box::new(Counter)),
             ..NodeOptions::new(id, self.addresses[&id], self.folder.path().join(format!("n{id}")))
@@ -86,24 +89,24 @@ impl Cluster {
         self.running.insert(id, launcher);
     }
 
-    pub async fn stop_node(&mut self, id: NodeId) {
+    pub(crate) async fn stop_node(&mut self, id: NodeId) {
         self.running.remove(&id).unwrap().shutdown(Duration::from_secs(1)).await.unwrap();
     }
 
-    pub fn nodes(&self) -> Vec<NodeId> {
+    pub(crate) fn nodes(&self) -> Vec<NodeId> {
         self.running.keys().copied().collect()
     }
 
-    pub fn node(&self, id: NodeId) -> &Launcher {
+    pub(crate) fn node(&self, id: NodeId) -> &Launcher {
         &self.running[&id]
     }
 
-    pub async fn group(&self, node: NodeId, group: i32) -> Group {
+    pub(crate) async fn group(&self, node: NodeId, group: i32) -> Group {
         self.running[&node].group(GroupId::new(group).unwrap()).await.unwrap()
     }
 
     /// The node that leads, once exactly one of the running ones says so and the others agree.
-    pub async fn leader(&self, group: i32) -> NodeId {
+    pub(crate) async fn leader(&self, group: i32) -> NodeId {
         until("a leader that all nodes know", || async {
             let mut leaders = Vec::new();
             for launcher in self.running.values() {
@@ -116,15 +119,7 @@ impl Cluster {
         .await
     }
 
-    pub async fn write(&self, node: NodeId, group: i32, command: &'static [u8]) -> Response {
-        self.group(node, group).await.write(command).await
-    }
-
-    pub async fn query(&self, node: NodeId, group: i32, query: &'static [u8]) -> Response {
-        self.group(node, group).await.query(query).await
-    }
-
-    pub async fn shutdown(mut self) {
+    pub(crate) async fn shutdown(mut self) {
         for (_, launcher) in std::mem::take(&mut self.running) {
             launcher.shutdown(Duration::from_secs(1)).await.unwrap();
         }
@@ -132,7 +127,7 @@ impl Cluster {
 }
 
 /// Waits for a condition, with a deadline.
-pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut condition: impl FnMut() -> F) -> T {
+pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut condition: impl FnMut() -> F) -> T {
     let begun = Instant::now();
     loop {
         if let Some(value) = condition().await {
