@@ -326,3 +326,12 @@ fn an_impossible_refusal_is_survived() {
         assert_eq!(appended(&effects, 2).len(), 1, "it is asked again");
     }
 }
+
+/// While a probe is on its way, an answer to something older tells how far the peer is, but not where the logs part: the probe's own answer does.
+#[test]
+fn a_probe_waits_for_its_own_answer() {
+    let mut leader = Member::leader(3, 2, &[1; 9]);
+    assert_eq!((leader.receive(2, accepted(2, 3)), leader.matched(2)), (vec![], 3));
+    leader.step(Event::Propose { count: 1 });
+    assert_eq!(appended(&leader.receive(2, accepted(2, 10)), 2), [(11, 11)]);
+}
