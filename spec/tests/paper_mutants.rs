@@ -110,8 +110,16 @@ mutants! {
     s02_old_snapshot_installed, OldSnapshotInstalled, 3, [true] {
         fn installs(_: &State, _: EntryId) -> bool { true }
     }
-    /// A leader goes on without a quorum, and its followers never hear of another one. (openraft#2079)
-    e23_leads_without_a_quorum, LeadsWithoutQuorum, 3, [true] {
+    /// A granted pre-vote counts as a sign of a leader: nobody ever campaigns. (hashicorp/raft#609)
+    e16_pre_vote_counts_as_a_leader, PreVoteCountsAsLeader, 3, [true] {
+        fn heard_after_pre_vote(_: bool) -> bool { true }
+    }
+    /// A term opens without an entry: what older leaders left is never known to be committed. (ResilientDB's Raft branch)
+    o11_no_opening_entry, NoOpeningEntry, 3, [true false] {
+        fn opening_entries() -> u64 { 0 }
+    }
+    /// A follower that hears a leader grants pre-votes: the leader is disturbed again and again. (dissertation §4.2.3)
+    heard_leader_is_disturbed, HeardLeaderIsDisturbed, 3, [true] {
         fn grants_pre_vote(state: &State, from: NodeId, term: Term, last: EntryId) -> bool {
             !matches!(state.role, Role::Leader(_)) && Self::grants_vote(Self::hard_after(state.hard, term), &state.log, from, term, last)
         }

@@ -4,7 +4,7 @@ mod world;
 
 use roadstead_spec::{
     Index, NodeId, Term,
-    raft::{Behind, Effect, Event, Flow, Law, Limits, Mark, Message, Refused, Round, Run, Slice},
+    raft::{Behind, Effect, Event, Flow, INDEX_MAX, Law, Limits, Mark, Message, Refused, Round, Run, Slice},
 };
 use world::{
     entry, id,
@@ -296,10 +296,11 @@ fn impossible_appends_are_dropped() {
     assert_eq!(member.receive(2, append(1, entry(1, 2), &[2], 0)), [], "an entry of a later term than its leader's");
     let mut longest = Slice::empty(entry(1, 2));
     longest.runs.push(Run { term: Term(1), first: Index(3) });
-    longest.last = Index(u64::MAX);
-    member.receive(2, Message::AppendEntries { term: Term(1), slice: longest, commit: Index(0), round: Round(0) });
-    assert_eq!(member.state.log.last(), Index(u64::MAX), "and the end of all indices is not passed");
-    member.receive(2, append(1, entry(1, u64::MAX), &[], u64::MAX));
+    longest.last = INDEX_MAX;
+    member.receive(2, Message::AppendEntries { term: Term(1), slice: longest.clone(), commit: Index(0), round: Round(0) });
+    assert_eq!(member.state.log.last(), INDEX_MAX);
+    longest.last = INDEX_MAX.next();
+    assert_eq!(member.receive(2, Message::AppendEntries { term: Term(1), slice: longest, commit: Index(0), round: Round(0) }), []);
 }
 
 /// Rounds that were never begun confirm nothing.
@@ -309,4 +310,28 @@ fn a_round_from_the_future_confirms_nothing() {
     leader.receive(2, accepted_in(1, 1, 9));
     let progress = *leader.state.as_leader().expect("leads").peers.get(id(2)).expect("a peer");
     assert_eq!((progress.round, progress.flow), (Round(0), Flow::Replicate { inflight: 0 }));
+}
+
+/// A refusal is only a hint: whatever it claims, the leader goes on within its own log.
+#[test]
+fn an_impossible_refusal_is_survived() {
+    for (last, runs) in
+        [(u64::MAX, &[][..]), (9, &[(0, 0)]), (9, &[(u64::MAX, u64::MAX), (0, 1)]), (0, &[(7, 7)]), (2, &[(2, 1), (2, 1), (9, 1)])]
+    {
+        let mut leader = Member::leader(3, 2, &[1, 1]);
+        let runs = runs.iter().map(|&(term, first)| Run { term: Term(term), first: Index(first) }).collect();
+        let result = Err(Box::new(Behind { last: Index(last), runs }));
+        leader.receive(2, Message::AppendEntriesResponse { term: Term(2), result, round: Round(0) });
+        let effects = leader.step(Event::HeartbeatTimeout);
+        assert_eq!(appended(&effects, 2).len(), 1, "it is asked again");
+    }
+}
+
+/// While a probe is on its way, an answer to something older tells how far the peer is, but not where the logs part: the probe's own answer does.
+#[test]
+fn a_probe_waits_for_its_own_answer() {
+    let mut leader = Member::leader(3, 2, &[1; 9]);
+    assert_eq!((leader.receive(2, accepted(2, 3)), leader.matched(2)), (vec![], 3));
+    leader.step(Event::Propose { count: 1 });
+    assert_eq!(appended(&leader.receive(2, accepted(2, 10)), 2), [(11, 11)]);
 }

@@ -294,5 +294,5 @@ fn only_logs_are_logs() {
     assert!(matches!(shape(entry(2, 4), &[(2, 5), (2, 6)], 7), Err(BadShape::Disorder { .. })));
     assert!(matches!(shape(entry(2, 4), &[(2, 5), (3, 5)], 7), Err(BadShape::Disorder { .. })));
     assert!(matches!(shape(entry(2, 4), &[(2, 5), (3, 8)], 7), Err(BadShape::EndsBeforeRun { .. })));
-    assert!(matches!(shape(entry(2, u64::MAX), &[(2, u64::MAX)], u64::MAX), Err(BadShape::Gap { .. })));
+    assert!(matches!(shape(entry(2, u64::MAX), &[(2, u64::MAX)], u64::MAX), Err(BadShape::Endless { .. })));
 }

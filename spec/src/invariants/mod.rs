@@ -68,7 +68,7 @@ pub enum Check {
 /// A law with its statement and source.
 #[derive(Clone, Copy, Debug)]
 pub struct Law {
-    /// Its id: `docs/invariants.md` lists them all.
+    /// Its id, the same in documents and reports.
     pub id: &'static str,
     /// What holds.
     pub statement: &'static str,

@@ -57,7 +57,7 @@ pub(super) fn behind(log: &LogShape, prev: EntryId) -> Behind {
 /// leader's own terms. Among the dense runs that is exact. Among the sparse ones the leader asks at the upper bound, which shrinks the
 /// interval to a third at least, until what it would send twice at worst fits one slice.
 pub(super) fn retry_at(log: &LogShape, slice_entries_max: u32, behind: &Behind) -> Index {
-    let mut upper = behind.last;
+    let mut upper = behind.last.min(log.last());
     let mut newer = None;
     for (number, run) in behind.runs.iter().enumerate() {
         let is_dense = number < BEHIND_RUNS_DENSE;

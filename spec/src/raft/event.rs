@@ -19,9 +19,10 @@ pub enum Event {
         /// How many; 0 changes nothing.
         count: u32,
     },
-    /// A linearizable read arrived on this node.
+    /// A linearizable read arrived on this node. Answered by [`super::Effect::ReadReady`] or [`super::Effect::Refuse`]; when it is forwarded to a leader
+    /// that never answers, by neither: the driver gives up after a time of its own.
     Read {
-        /// Never used before.
+        /// Never used before; `id.node` is this node.
         id: ReadId,
     },
     /// The randomized election timeout passed since the last [`super::Effect::ResetElectionTimer`]; on a leader: a whole election timeout
@@ -55,7 +56,7 @@ pub enum Event {
         /// Last entry that the snapshot covers.
         at: EntryId,
     },
-    /// Sending a snapshot to this peer failed.
+    /// Sending a snapshot to this peer failed, or was not answered for too long after its end.
     SnapshotFailed {
         /// The peer.
         to: NodeId,

@@ -24,12 +24,15 @@ pub struct Run {
 }
 
 /// Most runs that one slice carries: it ends early rather than carry a fifth term.
-pub const SLICE_RUNS_MAX: usize = 3;
+pub const SLICE_RUNS_MAX: usize = 4;
+
+/// No log gets here: a million entries a second take 290,000 years. What claims to is a lie, and refusing it keeps arithmetic exact.
+pub const INDEX_MAX: Index = Index(u64::MAX >> 1);
 
 /// Header of consecutive entries: all that AppendEntries needs except the bytes.
 ///
 /// Law: `runs` is empty iff `last == prev.index` (a heartbeat or probe); otherwise `runs[0].first == prev.index + 1`,
-/// firsts and terms strictly increase, `runs.last().first <= last` and `prev.term <= runs[0].term`. What comes from the network
+/// firsts and terms strictly increase, `runs.last().first <= last <= INDEX_MAX` and `prev.term <= runs[0].term`. What comes from the network
 /// may break it: the codec refuses a slice for which [`Slice::is_valid`] is false.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Slice {
@@ -49,10 +52,13 @@ impl Slice {
 
     /// Whether the law of the type holds.
     pub fn is_valid(&self) -> bool {
+        if self.last > INDEX_MAX {
+            return false;
+        }
         let Some(first) = self.runs.first() else {
             return self.last == self.prev.index;
         };
-        let follows = self.prev.index < first.first && first.first == self.prev.index.next();
+        let follows = first.first == self.prev.index.next();
         let increases = self.runs.windows(2).all(|pair| matches!(pair, [a, b] if a.term < b.term && a.first < b.first));
         let ends = self.runs.last().is_some_and(|run| run.first <= self.last);
         follows && increases && ends && first.term >= Term(1) && self.prev.term <= first.term
@@ -141,10 +147,13 @@ impl LogShape {
         if last < base.index {
             return Err(BadShape::EndsBeforeBase { base, last });
         }
+        if last > INDEX_MAX {
+            return Err(BadShape::Endless { last });
+        }
         let Some(first) = runs.first() else {
             return if last == base.index { Ok(Self::new(base)) } else { Err(BadShape::Gap { after: base.index, first: last }) };
         };
-        if first.first != base.index.next() || first.first == base.index {
+        if first.first != base.index.next() {
             return Err(BadShape::Gap { after: base.index, first: first.first });
         }
         let mut before = Run { term: base.term.max(Term(1)), first: first.first };
@@ -293,6 +302,11 @@ pub enum BadShape {
         /// The log's last index.
         last: Index,
     },
+    /// The last index is beyond [`INDEX_MAX`].
+    Endless {
+        /// The log's last index.
+        last: Index,
+    },
     /// Entries are missing.
     Gap {
         /// The last index before the gap.
@@ -320,6 +334,7 @@ impl fmt::Display for BadShape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::EndsBeforeBase { base, last } => write!(f, "the log ends with entry {last}, before its snapshot's {}", base.index),
+            Self::Endless { last } => write!(f, "the log ends with entry {last}, where no log ends"),
             Self::Gap { after, first } => write!(f, "the log's entries between {after} and {first} are missing"),
             Self::Disorder { run, before } => {
                 write!(f, "term {} from entry {} on follows term {} from entry {}", run.term, run.first, before.term, before.first)

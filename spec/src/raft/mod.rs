@@ -12,6 +12,8 @@ mod election;
 mod event;
 mod follower;
 mod log;
+#[cfg(test)]
+mod log_tests;
 mod message;
 mod params;
 mod read;
@@ -24,7 +26,7 @@ mod step;
 
 pub use effect::{Append, Effect, Gate, HardState, Law, Mark, Origin, Refused};
 pub use event::Event;
-pub use log::{BadShape, LogShape, Run, SLICE_RUNS_MAX, Slice, TermAt};
+pub use log::{BadShape, INDEX_MAX, LogShape, Run, SLICE_RUNS_MAX, Slice, TermAt};
 pub use message::{BEHIND_RUNS_DENSE, BEHIND_RUNS_MAX, Behind, Message, ReadId, Round};
 pub use params::{BadParams, Limits, NodeSet, Params, VOTERS_MAX};
 pub use recover::{Unrecoverable, recover};

@@ -93,8 +93,7 @@ impl<R: Rules> Step<'_, R> {
                 }
             },
         };
-        let may_commit = progress.matched > *commit;
-        if may_commit {
+        if progress.matched > *commit {
             self.advance_commit();
         }
         if confirms {
@@ -228,6 +227,8 @@ fn acknowledge(progress: &mut Progress, base: Index, matched: Index) {
         }
         // Below the base it has installed a snapshot that compaction overtook meanwhile: its next refusal brings the next one.
         Flow::Snapshot { .. } if matched < base => progress.next = progress.next.max(matched.next()),
+        // An answer to something older than the probe: that one's is still to come.
+        Flow::Probe { .. } if matched < progress.next.prev() => {}
         Flow::Probe { .. } | Flow::Snapshot { .. } => {
             progress.next = matched.next();
             progress.flow = Flow::Replicate { inflight: 0 };
@@ -253,10 +254,7 @@ fn refuse<R: Rules>(progress: &mut Progress, log: &LogShape, limits: &Limits, be
     let base = log.base();
     let prev = R::retry_at(log, limits.slice_entries_max, behind).max(progress.matched);
     if prev < base.index {
-        progress.flow = match progress.flow {
-            Flow::Snapshot { at } if at.index >= base.index => Flow::Snapshot { at },
-            Flow::Snapshot { .. } | Flow::Probe { .. } | Flow::Replicate { .. } => Flow::Snapshot { at: base },
-        };
+        progress.flow = Flow::Snapshot { at: base };
         return Retry::Snapshot;
     }
     // A probe that is already at or below this point needs no second one: the report is late or doubled.

@@ -2,7 +2,7 @@
 
 use super::{
     effect::Effect,
-    log::LogShape,
+    log::{INDEX_MAX, LogShape},
     message::{Behind, Round},
     rules::Rules,
     state::{Flow, Role},
@@ -25,7 +25,7 @@ impl<R: Rules> Step<'_, R> {
 
     /// Every chunk of a leader's snapshot is staged: makes it the log's base, in one durable step. Paper fig. 13.
     pub(super) fn snapshot_received(&mut self, from: NodeId, term: Term, at: EntryId) {
-        if !R::hears(self.params, self.state.id, from) || at.term > term {
+        if !R::hears(self.params, self.state.id, from) || at.term > term || at.index > INDEX_MAX {
             return;
         }
         if term < self.state.hard.term {
