@@ -109,8 +109,8 @@ impl Watch {
         self.count_writes(now);
         for group in &self.groups {
             let before = self.leaders.insert(group.id, group.leader);
-            // The first leaders are many lines at once and say less than "ready" does.
-            if self.ready && before != Some(group.leader) {
+            // The first leaders are many lines at once and say less than "ready" does; that a new group has none yet says nothing.
+            if self.ready && before.flatten() != group.leader {
                 events.push(Event::Leader { group: group.id, leader: group.leader, epoch: group.epoch });
             }
         }
