@@ -83,7 +83,8 @@ fn paths(prose: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
 /// Whether a file has this test: as a function with the attribute, or by name in the list of a macro that makes tests.
 fn has_test(source: &str, name: &str) -> bool {
     let lines: Vec<&str> = source.lines().map(str::trim).collect();
-    let is_test = |at: usize| lines[at.saturating_sub(4)..at].iter().any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"));
+    let is_test =
+        |at: usize| lines[at.saturating_sub(4)..at].iter().any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"));
     let function = format!("fn {name}(");
     let defined = (0..lines.len()).any(|at| lines[at].contains(&function) && is_test(at));
     let listed = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([',', ':']));
@@ -150,7 +151,8 @@ fn the_programs_of_the_book_are_the_examples() {
 fn the_index_of_the_book_is_complete() {
     for index in ["docs/README.md", "docs/decisions/README.md"] {
         let (folder, (prose, _)) = (Path::new(index).parent().unwrap(), split_fences(&read(index)));
-        let linked: BTreeSet<PathBuf> = prose.split("](").skip(1).filter_map(|rest| rest.split(')').next()).map(|link| folder.join(link)).collect();
+        let linked: BTreeSet<PathBuf> =
+            prose.split("](").skip(1).filter_map(|rest| rest.split(')').next()).map(|link| folder.join(link)).collect();
         let there = documents().into_iter().filter(|path| path.parent() == Some(folder) && path != Path::new(index));
         let missing: Vec<PathBuf> = there.filter(|path| !linked.contains(path)).collect();
         assert!(missing.is_empty(), "{index} does not name {missing:?}");
@@ -161,6 +163,9 @@ fn the_index_of_the_book_is_complete() {
 fn the_fault_model_is_stated() {
     for document in ["README.md", "CHANGELOG.md"] {
         let text = read(document);
-        assert!(text.contains("consensus_protocol = \"raft\"") && text.contains("Byzantine"), "{document} does not say what Raft tolerates");
+        assert!(
+            text.contains("consensus_protocol = \"raft\"") && text.contains("Byzantine"),
+            "{document} does not say what Raft tolerates"
+        );
     }
 }
