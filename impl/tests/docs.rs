@@ -1,9 +1,10 @@
 //! The documents tell the truth as far as a program can see it: links lead somewhere, tests that they name exist, programs that they print are compiled.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 fn root() -> PathBuf {
@@ -168,4 +169,46 @@ fn the_fault_model_is_stated() {
             "{document} does not say what Raft tolerates"
         );
     }
+}
+
+/// Words of each call of `roadstead` in a shell block, as far as no shell is needed to read them.
+fn calls(block: &str) -> impl Iterator<Item = Vec<&str>> {
+    let commands = block.lines().flat_map(|line| line.split(" #").next().unwrap_or_default().split(" | "));
+    commands.filter_map(|command| {
+        let words: Vec<&str> = command.split_whitespace().take_while(|word| !["<", ">", "&"].contains(word)).collect();
+        let words = words.strip_prefix(&["cargo", "run", "--release", "--"]).or_else(|| words.strip_prefix(&["roadstead"]));
+        words.map(<[&str]>::to_vec)
+    })
+}
+
+/// The help of a command, or `None` if there is no such command.
+fn help(command: &[&str]) -> Option<String> {
+    let output = Command::new(env!("CARGO_BIN_EXE_roadstead")).args(command).arg("--help").output().unwrap();
+    output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+}
+
+/// Goal: every command in a document is one that the program knows, with options that it knows. Method: each is looked up in the program's help.
+#[test]
+fn every_command_in_a_document_exists() {
+    let mut known: BTreeMap<Vec<&str>, Option<String>> = BTreeMap::new();
+    let texts: Vec<(PathBuf, String)> = documents().into_iter().map(|path| (path.clone(), read(path))).collect();
+    let blocks: Vec<(&Path, Vec<(String, String)>)> = texts.iter().map(|(path, text)| (path.as_path(), split_fences(text).1)).collect();
+    let shell = |(language, block): &'_ (String, String)| (language == "sh").then(|| block.clone());
+    let shell: Vec<(&Path, String)> =
+        blocks.iter().flat_map(|(path, blocks)| blocks.iter().filter_map(shell).map(|block| (*path, block))).collect();
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for (path, words) in shell.iter().flat_map(|(path, block)| calls(block).map(move |words| (path, words))) {
+        let of_two = ["group", "kv", "log"].contains(&words[0]);
+        let command = words[..if of_two { 2 } else { 1 }].to_vec();
+        let help = known.entry(command.clone()).or_insert_with(|| help(&command));
+        let knows =
+            |option: &&&str| help.as_ref().is_some_and(|help| help.split_whitespace().any(|word| word.trim_end_matches(',') == **option));
+        let unknown: Vec<&&str> = words.iter().filter(|word| word.starts_with("--")).filter(|option| !knows(option)).collect();
+        if help.is_none() || !unknown.is_empty() {
+            wrong.push(format!("{}: roadstead {}: unknown {unknown:?}", path.display(), words.join(" ")));
+        }
+        count += 1;
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(count > 10, "the documents' {count} commands are found");
 }
