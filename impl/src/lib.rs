@@ -16,3 +16,9 @@ pub mod state_machine;
 pub mod store;
 
 pub use roadstead_spec::{GroupId, NodeId};
+
+/// The programs in the documents compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../../docs/embed.md")]
+mod documents {}
