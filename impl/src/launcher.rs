@@ -6,12 +6,16 @@
 use crate::{
     api::types::{GroupStatus, NodeStatus},
     node::{self, GroupError, GroupOptions, Handle, NodeOptions, StartError},
-    shard::{Operation, Response},
+    shard::{Operation, Rejection, Response},
     state_machine::StateMachine,
 };
 use bytes::Bytes;
 use roadstead_spec::{GroupId, Incarnation, Index, wire::body::Consistency};
-use std::{net::SocketAddr, thread::JoinHandle, time::Duration};
+use std::{
+    net::SocketAddr,
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
 use tokio::{runtime, sync::oneshot, task::LocalSet};
 
 /// A running node. Dropping it ends the node as [`Launcher::shutdown`] does, but waits at most [`DROP_DEADLINE`].
@@ -174,9 +178,9 @@ impl Group {
         self
     }
 
-    /// Replicates a command. [`Response::Committed`] means: durable on a quorum, applied here.
+    /// Replicates a command. [`Response::Committed`] means: durable on a quorum, applied here. While the group has no leader it waits for one.
     pub async fn write(&self, command: impl Into<Bytes>) -> Response {
-        self.handle.request(self.id, Operation::Write(command.into()), self.timeout).await
+        self.request(Operation::Write(command.into())).await
     }
 
     /// Asks the state machine; linearizable: sees every write that was acknowledged before.
@@ -190,7 +194,22 @@ impl Group {
     }
 
     async fn ask(&self, bytes: Bytes, consistency: Consistency) -> Response {
-        self.handle.request(self.id, Operation::Query { bytes, consistency }, self.timeout).await
+        self.request(Operation::Query { bytes, consistency }).await
+    }
+
+    /// Repeats what was refused because nobody leads, which has had no effect, until the time is over.
+    async fn request(&self, operation: Operation) -> Response {
+        let begun = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let left = self.timeout.saturating_sub(begun.elapsed());
+            let response = self.handle.request(self.id, operation.clone(), left).await;
+            if !matches!(response, Response::Rejected(Rejection::NotLeader { .. })) || left <= pause {
+                return response;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
     }
 
     /// How the group stands on this node; `None` once it was removed.
@@ -206,6 +225,10 @@ impl Group {
         self.handle.snapshot(self.id).await
     }
 }
+
+/// Waits between two attempts while a group has no leader.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 type Opened = Result<(Handle, SocketAddr), StartError>;
 

@@ -132,8 +132,8 @@ fn settings_must_fit_each_other() {
          deposes a leader",
     );
     append(
-        "[limits]\ninflight_bytes = 65536\n",
-        "folder/n1.toml:21: limits.inflight_bytes: 65536 does not fit: it must be at least max_entry_bytes (8388608), or the largest entry can never pass",
+        "[limits]\napply_queue_bytes = 1048576\n",
+        "folder/n1.toml:21: limits.apply_queue_bytes: 1048576 does not fit: it must be at least max_entry_bytes (8388608), or the largest entry can never pass",
     );
 }
 

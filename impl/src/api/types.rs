@@ -66,8 +66,6 @@ pub struct StorageStatus {
     pub sync_seconds_p99: f64,
     /// Rounds, each one batch and one sync.
     pub rounds: u64,
-    /// Number of the last durable batch of this data folder.
-    pub batch: u64,
 }
 
 /// How many groups of this node are in which state.

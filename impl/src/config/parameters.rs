@@ -141,8 +141,6 @@ parameters! {
         inflight_messages: usize = "inflight_messages", 128, fast 128, 1 => 4_096;
         /// Entries under way to one follower of a group.
         inflight_entries: usize = "inflight_entries", 16_384, fast 16_384, 1 => 1_048_576;
-        /// Bytes of entries under way to one follower of a group.
-        inflight_bytes: usize = "inflight_bytes", 8 * MIB, fast 8 * MIB, 64 * KIB => GIB;
         /// Entries that one message carries at most.
         entries_per_message: usize = "entries_per_message", 1_024, fast 1_024, 1 => 65_536;
         /// Writes of a group that were taken in and have no outcome yet; the next one is answered "busy".
@@ -151,18 +149,12 @@ parameters! {
         group_write_bytes: usize = "group_write_bytes", 64 * MIB, fast 64 * MIB, 64 * KIB => 4 * GIB;
         /// Linearizable reads of a group that wait for their confirmation; the next one is answered "busy".
         group_reads: usize = "group_reads", 16_384, fast 16_384, 1 => 1_048_576;
-        /// Messages of peers that wait for one group; more are dropped and counted, as a network may.
-        mailbox_messages: usize = "mailbox_messages", 1_024, fast 1_024, 16 => 1_048_576;
         /// Bytes that wait to be written to one peer; more are dropped and counted, heartbeats last.
         peer_queue_bytes: usize = "peer_queue_bytes", 32 * MIB, fast 32 * MIB, 128 * KIB => 4 * GIB;
-        /// Bytes of entries, over all groups, that wait for the disk; beyond it no group takes writes in.
-        storage_queue_bytes: usize = "storage_queue_bytes", 128 * MIB, fast 128 * MIB, MIB => 16 * GIB;
         /// Bytes of committed entries, over all groups, that wait to be applied; beyond it no group takes writes in.
         apply_queue_bytes: usize = "apply_queue_bytes", 128 * MIB, fast 128 * MIB, MIB => 16 * GIB;
         /// Memory for recent entries of all logs, for followers that are slightly behind; older entries are read from disk.
         log_cache_bytes: usize = "log_cache_bytes", 64 * MIB, fast 64 * MIB, MIB => 64 * GIB;
-        /// Memory for blocks read from the databases.
-        block_cache_bytes: usize = "block_cache_bytes", 64 * MIB, fast 64 * MIB, MIB => 256 * GIB;
         /// Applied entries after which a group takes a snapshot and compacts its log.
         snapshot_entries: u64 = "snapshot_entries", 100_000, fast 100_000, 100 => 1_000_000_000;
         /// Entries behind the snapshot that stay in the log, so that a short absence does not cost a whole snapshot.
@@ -249,12 +241,7 @@ impl Limits {
             let rule = format!("the largest entry or frame must fit: at least {queue_min}");
             return conflict("limits.peer_queue_bytes", self.peer_queue_bytes, rule);
         }
-        for (key, bytes) in [
-            ("limits.group_write_bytes", self.group_write_bytes),
-            ("limits.inflight_bytes", self.inflight_bytes),
-            ("limits.storage_queue_bytes", self.storage_queue_bytes),
-            ("limits.apply_queue_bytes", self.apply_queue_bytes),
-        ] {
+        for (key, bytes) in [("limits.group_write_bytes", self.group_write_bytes), ("limits.apply_queue_bytes", self.apply_queue_bytes)] {
             if bytes < largest {
                 return conflict(
                     key,

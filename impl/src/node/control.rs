@@ -10,7 +10,7 @@ use crate::{
     api::types::{EntryKind, LOG_ENTRIES_MAX, LOG_PREVIEW_BYTES, LogEntry, LogPage, NodeStatus, PeerState, PeerStatus, StorageStatus},
     applier::GroupKey,
     port::LinkState,
-    shard::{Input, Operation, Rejection, ReplyTo, Request, Response},
+    shard::{Input, Operation, ReplyTo, Request, Response},
     state_machine::StateMachine,
     store::{self, GroupRecord, OpenedGroup},
 };
@@ -42,8 +42,16 @@ pub(super) struct Waiting {
 }
 
 enum Change {
-    Add { record: GroupRecord, machine: Option<Box<dyn StateMachine>> },
-    Remove { key: GroupKey, reply: Added },
+    /// A peer's store id: its frames count from now on.
+    Peer(NodeId),
+    Add {
+        record: GroupRecord,
+        machine: Option<Box<dyn StateMachine>>,
+    },
+    Remove {
+        key: GroupKey,
+        reply: Added,
+    },
 }
 
 impl EventLoop {
@@ -63,10 +71,6 @@ impl EventLoop {
     }
 
     fn request(&mut self, group: GroupId, operation: Operation, timeout: Duration, reply: oneshot::Sender<Response>) {
-        if self.ending.is_some() {
-            let _ = reply.send(Response::Rejected(Rejection::ShuttingDown));
-            return;
-        }
         self.next_number += 1;
         let token = self.next_number;
         self.local.insert(token, reply);
@@ -106,6 +110,7 @@ impl EventLoop {
 
     pub(super) fn change_durable(&mut self, ticket: u64) {
         match self.waiting.changes.remove(&ticket) {
+            Some(Change::Peer(peer)) => self.peer_known(peer),
             Some(Change::Add { record, machine }) => self.open_group(open::fresh(record), machine),
             Some(Change::Remove { key, reply }) => {
                 self.parts.shard.destroy(key);
@@ -143,11 +148,14 @@ impl EventLoop {
         }
     }
 
+    /// A peer's store id is remembered before any of its frames counts: with a forgotten id a wiped disk under the same node id could vote again.
     pub(super) fn remember_store(&mut self, peer: NodeId, store: StoreId) {
         match self.parts.registry.plan_peer(peer, store.0) {
             Ok(None) => {}
             Ok(Some(change)) => {
-                self.submit_change(change);
+                self.unsettled.insert(peer);
+                let ticket = self.submit_change(change);
+                self.waiting.changes.insert(ticket, Change::Peer(peer));
                 self.parts.port.remember_store(peer, store);
             }
             // The port refuses such a peer; this one slipped in between two connections.
@@ -170,7 +178,6 @@ impl EventLoop {
                 sync_seconds_p50: stats.sync_seconds(0.5),
                 sync_seconds_p99: stats.sync_seconds(0.99),
                 rounds: stats.rounds.load(std::sync::atomic::Ordering::Relaxed),
-                batch: stats.rounds.load(std::sync::atomic::Ordering::Relaxed),
             },
             groups: self.parts.shard.counts(),
         }
@@ -226,6 +233,7 @@ impl EventLoop {
 
     fn shutdown(&mut self, deadline: Duration, reply: oneshot::Sender<()>) {
         let at = self.now().plus(deadline.as_millis().try_into().unwrap_or(u64::MAX));
+        self.parts.shard.end();
         let ending = self.ending.get_or_insert(Ending { deadline: at, replies: Vec::new() });
         ending.deadline = ending.deadline.min(at);
         ending.replies.push(reply);

@@ -18,9 +18,9 @@ use crate::{
     },
 };
 use bytes::Bytes;
-use roadstead_spec::{GroupId, Incarnation, wire::Version};
+use roadstead_spec::{GroupId, Incarnation, NodeId, wire::Version};
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 use tokio::{
@@ -75,6 +75,10 @@ pub(crate) struct EventLoop {
     /// Jobs that the applier had no room for; sent before any other.
     held_jobs: VecDeque<Job>,
     pub(super) waiting: Waiting,
+    /// Peers whose store id is not durable yet: nothing of theirs counts.
+    pub(super) unsettled: BTreeSet<NodeId>,
+    /// Peers that wait in `unsettled` with a connection that can be sent to.
+    held_up: BTreeSet<NodeId>,
     /// Groups of the data folder whose service this node does not know: `add_group` brings their state machine.
     pub(super) unclaimed: BTreeMap<GroupId, OpenedGroup>,
     /// Requests of callers in this process.
@@ -100,6 +104,8 @@ impl EventLoop {
             inbox: Vec::new(),
             held_jobs: VecDeque::new(),
             waiting: Waiting::default(),
+            unsettled: BTreeSet::new(),
+            held_up: BTreeSet::new(),
             unclaimed: BTreeMap::new(),
             local: BTreeMap::new(),
             next_number: 0,
@@ -252,18 +258,32 @@ impl EventLoop {
                     self.remember_store(peer, identity.store);
                 }
                 if via == Via::Dialled && version == Version::Extended {
-                    self.inbox.push(Input::PeerUp(peer));
+                    self.held_up.insert(peer);
+                    if !self.unsettled.contains(&peer) {
+                        self.peer_known(peer);
+                    }
                 } else if via == Via::Dialled {
                     tracing::warn!(%peer, "the peer speaks the legacy header only; groups other than 0 cannot reach it");
                 }
             }
             PortEvent::PeerDown { peer, via: Via::Dialled, reason } => {
                 tracing::info!(%peer, %reason, "connection to the peer lost");
+                self.held_up.remove(&peer);
                 self.inbox.push(Input::PeerDown(peer));
             }
             PortEvent::PeerDown { via: Via::Accepted(_), .. } | PortEvent::ClientGone { .. } => {}
+            // As if the network had lost them; they are repeated.
+            PortEvent::PeerFrames { peer, .. } if self.unsettled.contains(&peer) => {}
             PortEvent::PeerFrames { peer, frames, .. } => self.inbox.push(Input::PeerFrames { peer, frames }),
             PortEvent::ClientFrames { conn, frames } => self.inbox.push(Input::ClientFrames { conn, frames }),
+        }
+    }
+
+    /// The peer's store id is durable.
+    pub(super) fn peer_known(&mut self, peer: NodeId) {
+        self.unsettled.remove(&peer);
+        if self.held_up.remove(&peer) {
+            self.inbox.push(Input::PeerUp(peer));
         }
     }
 

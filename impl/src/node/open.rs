@@ -22,7 +22,7 @@ use roadstead_spec::{
         negotiation::{Local, Policy},
     },
 };
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 use tokio::{sync::mpsc, time::Instant};
 
 /// Reads of sockets that wait for the event loop; a full queue makes the readers wait, so TCP pushes back.
@@ -32,6 +32,7 @@ const PORT_EVENTS_MAX: usize = 1024;
 pub(crate) async fn open(mut options: NodeOptions) -> Result<(EventLoop, Handle), StartError> {
     let mut store = open_store(&options)?;
     let planned = plan_groups(&options, &mut store.registry)?;
+    sweep_removed(&options, &store)?;
     let (internal_sender, mut internal) = mpsc::unbounded_channel();
     let (port_events, port_inbox) = mpsc::channel(PORT_EVENTS_MAX);
     let (commands_sender, commands) = mpsc::channel(COMMANDS_MAX);
@@ -81,6 +82,17 @@ pub(crate) async fn open(mut options: NodeOptions) -> Result<(EventLoop, Handle)
 fn open_store(options: &NodeOptions) -> Result<Store, StartError> {
     let expected = Expected { cluster: options.cluster, node: options.node };
     Store::open(&options.data, expected).map_err(|source| StartError::Store { folder: options.data.display().to_string(), source })
+}
+
+/// Deletes state of groups whose removal was durable when the process ended, but whose data was not gone yet.
+fn sweep_removed(options: &NodeOptions, store: &Store) -> Result<(), StartError> {
+    let live = store.groups.iter().map(|group| (group.record.local, group.state_epoch)).collect();
+    let swept = store::sweep::sweep(&*store.state, &live, &BTreeSet::new())
+        .map_err(|error| StartError::Store { folder: options.data.display().to_string(), source: error.into() })?;
+    if swept > 0 {
+        tracing::info!(keys = swept, "deleted what removed groups had left behind");
+    }
+    Ok(())
 }
 
 /// What the options change in the data folder.

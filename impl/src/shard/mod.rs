@@ -50,6 +50,8 @@ pub struct Shard {
     dirty: Vec<Local>,
     next_tick: Millis,
     checkpoint: Checkpoint,
+    /// No request is taken in any more.
+    ending: bool,
 }
 
 /// When the state database is synced.
@@ -61,7 +63,8 @@ struct Checkpoint {
     /// Entries were applied since the last one began.
     applied: bool,
     last: Millis,
-    /// Groups whose log is to be compacted at the next one whatever its length.
+    /// Groups whose log is to be compacted whatever its length: at the next one, and at the one that runs.
+    asked: Vec<Local>,
     forced: Vec<Local>,
 }
 
@@ -75,6 +78,7 @@ impl Shard {
             dirty: Vec::new(),
             next_tick: Millis(0),
             checkpoint: Checkpoint::default(),
+            ending: false,
         }
     }
 
@@ -136,6 +140,11 @@ impl Shard {
         self.ctx.timers.next().min(self.next_tick)
     }
 
+    /// Refuses requests from now on; what has begun goes on.
+    pub fn end(&mut self) {
+        self.ending = true;
+    }
+
     /// Whether nobody waits for anything: a good moment to end.
     pub fn is_quiet(&self) -> bool {
         let busy = |slot: &Slot| matches!(&slot.phase, Phase::Running(replica) if replica.is_busy());
@@ -150,7 +159,7 @@ impl Shard {
     /// Makes the next checkpoint compact this group's log whatever its length.
     pub fn take_snapshot(&mut self, group: GroupId) -> bool {
         let Ok(&local) = self.registry.route_any(group, self.ctx.now.0) else { return false };
-        self.checkpoint.forced.push(local);
+        self.checkpoint.asked.push(local);
         self.checkpoint.wanted = true;
         true
     }
@@ -175,8 +184,8 @@ impl Shard {
         let Some(slot) = self.slots.get_mut(local.0 as usize).and_then(Option::as_mut) else { return };
         let Some(replica) = slot.replica() else { return };
         act(replica, &mut self.ctx);
-        if let Some(law) = replica.broken {
-            slot.fail(&mut self.ctx, format!("the law {law:?} is broken; keep the data folder and report this"));
+        if let Some(reason) = replica.broken.take() {
+            slot.fail(&mut self.ctx, reason);
         }
     }
 
@@ -195,6 +204,9 @@ impl Shard {
     }
 
     fn request_at(&mut self, group: GroupId, local: Local, request: Request) {
+        if self.ending {
+            return self.ctx.reply(group, request.reply, Response::Rejected(Rejection::ShuttingDown));
+        }
         let Some(slot) = self.slots.get_mut(local.0 as usize).and_then(Option::as_mut) else { return };
         match slot.replica() {
             Some(replica) => {
@@ -335,20 +347,23 @@ impl Shard {
 
     fn checkpointed(&mut self, durable: Vec<(GroupKey, EntryId)>) {
         self.checkpoint.running = false;
-        let forced = std::mem::take(&mut self.checkpoint.forced);
         let limit = self.ctx.options.limits.snapshot_entries;
         for (key, at) in durable {
-            let local = key.local;
-            if self.lives(local, key.incarnation) {
-                self.with(local, |replica, ctx| {
-                    if at.index.0.saturating_sub(replica.snapshot.index.0) >= limit || forced.contains(&local) {
-                        replica.snapshot_taken(ctx, at);
-                    }
-                    if forced.contains(&local) {
-                        ctx.out.lifecycle.push(Lifecycle::SnapshotTaken(replica.group, replica.snapshot.index));
+            if self.lives(key.local, key.incarnation) {
+                self.with(key.local, |replica, ctx| {
+                    replica.durable_state = at.max(replica.durable_state);
+                    if at.index.0.saturating_sub(replica.snapshot.index.0) >= limit {
+                        replica.take_snapshot(ctx);
                     }
                 });
             }
+        }
+        // The applier tells of groups that moved; of the others everything was durable before.
+        for local in std::mem::take(&mut self.checkpoint.forced) {
+            self.with(local, |replica, ctx| {
+                replica.take_snapshot(ctx);
+                ctx.out.lifecycle.push(Lifecycle::SnapshotTaken(replica.group, replica.snapshot.index));
+            });
         }
     }
 

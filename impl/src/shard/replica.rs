@@ -22,7 +22,7 @@ use bytes::Bytes;
 use roadstead_spec::{
     EntryId, GroupId, Index, NodeId, Term,
     outbox::{Action, Outbox, Ticket, Write},
-    raft::{self, Append, Event, Law, Origin, Params, Refused, State, TermAt},
+    raft::{self, Append, Event, Origin, Params, Refused, State, TermAt},
     wire::body::PayloadSpan,
 };
 
@@ -76,13 +76,16 @@ pub(crate) struct Replica {
     pub(crate) sends: Sends,
     pub(crate) transfers: Transfers,
     pub(crate) epoch: StateEpoch,
-    /// Last entry whose state is durable and was reported to the core.
+    /// Last entry whose state is durable.
+    pub(crate) durable_state: EntryId,
+    /// Last entry that the core was told so of: its log may be compacted behind it.
     pub(crate) snapshot: EntryId,
     pub(crate) minimum_deadline: Millis,
     pub(crate) election_deadline: Millis,
     /// Since when the disk owes an answer.
     pub(crate) waits_for_disk: Option<Millis>,
-    pub(crate) broken: Option<Law>,
+    /// Why the group must stop.
+    pub(crate) broken: Option<String>,
     /// Members that said they do not have this group.
     pub(crate) absent_at: BTreeSet<NodeId>,
 }
@@ -106,6 +109,13 @@ impl Replica {
         self.outbox.durable(ticket, &mut actions);
         self.waits_for_disk = (self.outbox.pending() > 0).then_some(ctx.now);
         self.execute(ctx, actions, Payloads::None);
+    }
+
+    /// Gives back what the group holds of the shard's bounded memory; it stops.
+    pub(crate) fn release(&mut self, ctx: &mut Context) {
+        ctx.tail_bytes = ctx.tail_bytes.saturating_sub(self.tail.bytes());
+        let under_way: usize = self.apply.under_way.drain(..).map(|(_, bytes)| bytes).sum();
+        ctx.applying_bytes = ctx.applying_bytes.saturating_sub(under_way);
     }
 
     /// Whether somebody waits for an outcome.
@@ -138,7 +148,7 @@ impl Replica {
                 Action::SendSnapshot { to, at } => self.begin_transfer(ctx, to, at),
                 Action::ResetElectionTimer => self.reset_election_timer(ctx),
                 Action::Overflow { .. } => ctx.counters.dropped += 1,
-                Action::Halt { law } => self.halt(law),
+                Action::Halt { law } => self.halt(format!("the law {law:?} is broken; keep the data folder and report this")),
             }
         }
         ctx.actions = actions;
@@ -157,7 +167,10 @@ impl Replica {
                 submission::Write::Persist { hard, truncate_from, append }
             }
             Write::InstallSnapshot { hard, at, keep_suffix } => {
-                let state_epoch = self.transfers.install(at).unwrap_or(self.epoch);
+                let Some(state_epoch) = self.transfers.install(at) else {
+                    // The core asks for it only in the step that reported the staged snapshot.
+                    return self.halt("a snapshot was to be installed that is not staged; this is a defect of Roadstead".into());
+                };
                 self.epoch = state_epoch;
                 self.forget_behind_snapshot(ctx, at, keep_suffix);
                 submission::Write::Install { hard, at, keep_suffix, state_epoch: state_epoch.0 }
@@ -237,7 +250,7 @@ impl Replica {
         self.apply.released = self.apply.released.max(at.index);
         self.apply.given = at.index;
         self.apply.reading = false;
-        self.snapshot = at;
+        (self.snapshot, self.durable_state) = (at, at);
         self.pump_apply(ctx);
     }
 
@@ -394,9 +407,9 @@ impl Replica {
         }
     }
 
-    fn halt(&mut self, law: Law) {
-        tracing::error!(group = %self.group, term = %self.state.hard.term, ?law, "a law of the protocol is broken; the group stops");
-        self.broken = Some(law);
+    /// Stops the group; the shard sees it when the step is over.
+    fn halt(&mut self, reason: String) {
+        self.broken.get_or_insert(reason);
     }
 
     fn note_role(&self, ctx: &mut Context, term_before: Term, led_before: bool) {

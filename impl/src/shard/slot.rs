@@ -17,7 +17,7 @@ use crate::{
     store::{GroupRecord, Recovered},
 };
 use roadstead_spec::{
-    EntryId, Index, NodeId,
+    EntryId, NodeId,
     outbox::Outbox,
     raft::{self, Event, LogShape, Params},
 };
@@ -94,6 +94,7 @@ impl Slot {
     pub(crate) fn fail(&mut self, ctx: &mut Context, reason: String) {
         if let Phase::Running(replica) = &mut self.phase {
             replica.dismiss(ctx, &Rejection::GroupFailed(reason.clone()));
+            replica.release(ctx);
         }
         self.phase = fail(ctx, &self.record, reason);
     }
@@ -102,6 +103,7 @@ impl Slot {
     pub(crate) fn remove(&mut self, ctx: &mut Context) {
         if let Phase::Running(replica) = &mut self.phase {
             replica.dismiss(ctx, &Rejection::NoSuchGroup);
+            replica.release(ctx);
         }
         self.phase = Phase::Removing;
     }
@@ -157,6 +159,7 @@ fn replica(
         sends: Sends::default(),
         transfers: Transfers::default(),
         epoch,
+        durable_state: base,
         snapshot: base,
         minimum_deadline: Millis::NEVER,
         election_deadline: Millis::NEVER,
@@ -210,9 +213,10 @@ impl Replica {
         }
     }
 
-    /// The state through `at` is durable: the log may be compacted behind it.
-    pub(crate) fn snapshot_taken(&mut self, ctx: &mut Context, at: EntryId) {
-        if at.index > self.snapshot.index && at.index >= Index(1) {
+    /// The log may be compacted behind the state that is durable.
+    pub(crate) fn take_snapshot(&mut self, ctx: &mut Context) {
+        let at = self.durable_state;
+        if at > self.snapshot {
             self.snapshot = at;
             self.step(ctx, Event::SnapshotTaken { at }, Payloads::None);
         }

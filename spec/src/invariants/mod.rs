@@ -1,6 +1,6 @@
 //! Every local law as a named function that *returns* what is broken.
 //!
-//! The model, the tests and the replay of recorded runs call all of them ([`ALL`]); production calls the cheap ones. There is no assertion
+//! The model, the tests and the replay of recorded runs call all of them ([`ALL`]); production keeps those that cost nothing, as `Effect::Halt`. There is no assertion
 //! in this crate: inside a checker it would kill the thread and lose the path. Laws of whole histories (one leader per term ever, linearizability) belong
 //! to those who hold a history.
 
