@@ -338,7 +338,7 @@ impl Shard {
             self.checkpoint = Checkpoint {
                 running: true,
                 last: self.ctx.now,
-                forced: std::mem::take(&mut self.checkpoint.forced),
+                forced: std::mem::take(&mut self.checkpoint.asked),
                 ..Checkpoint::default()
             };
             self.ctx.out.jobs.push(Job::Checkpoint);
