@@ -1,0 +1,88 @@
+//! `kill -9` at random moments under load.
+//!
+//! `ROADSTEAD_KILL_ROUNDS` says how many rounds (a few by default), `ROADSTEAD_KILL_SEED` repeats the choices of an earlier run.
+
+use crate::{
+    cluster::Cluster,
+    writers::{Figures, Load},
+};
+use rand::{
+    RngExt, SeedableRng, TryRng,
+    rngs::{StdRng, SysRng},
+    seq::SliceRandom,
+};
+use std::time::{Duration, Instant};
+
+const ROUNDS: u64 = 6;
+const WRITERS: usize = 8;
+const GROUPS: [i32; 3] = [1, 2, 3];
+/// Acknowledged writes after which a round may kill, and those that follow when all nodes are back.
+const WRITES_BEFORE_MAX: u64 = 150;
+const WRITES_AFTER: u64 = 40;
+/// How far a kill lies behind an acknowledgement, so that it hits every step of a write.
+const DELAY_MAX: Duration = Duration::from_millis(30);
+/// Logs are compacted within a round or two, so that snapshots, too, are interrupted.
+const SMALL_LOGS: &str =
+    "[limits]\nsnapshot_entries = 200\nsnapshot_keep_entries = 20\nsnapshot_chunk_bytes = 4096\nsnapshot_window_bytes = 16384";
+
+fn from_env(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
+}
+
+#[test]
+fn no_acknowledged_write_is_lost_by_kill_9_at_random_moments() {
+    let rounds = from_env("ROADSTEAD_KILL_ROUNDS").unwrap_or(ROUNDS);
+    let seed = from_env("ROADSTEAD_KILL_SEED").unwrap_or_else(|| SysRng.try_next_u64().unwrap());
+    eprintln!("ROADSTEAD_KILL_SEED={seed} ROADSTEAD_KILL_ROUNDS={rounds}");
+    let mut rng = StdRng::seed_from_u64(seed);
+    let begun = Instant::now();
+    let mut cluster = Cluster::start(&GROUPS, SMALL_LOGS);
+    let mut load = Load::new(&cluster, &GROUPS, WRITERS, Duration::from_secs(5));
+    let mut kills = 0;
+    for round in 1..=rounds {
+        load.start();
+        load.acknowledged(rng.random_range(1..=WRITES_BEFORE_MAX));
+        let victims = victims(&cluster, round, &mut rng);
+        std::thread::sleep(rng.random_range(Duration::ZERO..DELAY_MAX)); // the random moment; nothing waits for it
+        for victim in &victims {
+            cluster.node(*victim).kill();
+        }
+        kills += victims.len();
+        if victims.len() == 1 && rng.random_bool(0.5) {
+            load.acknowledged(rng.random_range(1..=WRITES_BEFORE_MAX)); // the others go on
+        }
+        for victim in &victims {
+            cluster.node(*victim).start();
+        }
+        for victim in &victims {
+            cluster.node(*victim).wait_until_up();
+        }
+        load.acknowledged(WRITES_AFTER);
+        load.stop();
+        load.check_phase();
+        if round % 10 == 0 {
+            eprintln!("round {round} of {rounds}: {kills} kills, {:.0?}", begun.elapsed());
+        }
+    }
+    cluster.wait_until_level();
+    let Figures { acknowledged, unknown, rejected, unknown_happened, reads } = load.check_all();
+    eprintln!(
+        "{rounds} rounds, {kills} kills in {:.0?}: {acknowledged} acknowledged, {unknown} unknown ({unknown_happened} of them happened), {rejected} \
+         rejected, {reads} linearizable reads; none lost, doubled, misplaced or stale",
+        begun.elapsed()
+    );
+    assert!(acknowledged > rounds * WRITES_AFTER);
+}
+
+/// In turn: a leader, a follower, two nodes, and all three.
+fn victims(cluster: &Cluster, round: u64, rng: &mut StdRng) -> Vec<u32> {
+    let group = GROUPS[rng.random_range(0..GROUPS.len())];
+    let mut all = vec![1, 2, 3];
+    all.shuffle(rng);
+    match round % 4 {
+        1 => vec![cluster.leader(group)],
+        2 => vec![cluster.follower(group)],
+        3 => all,
+        _ => all[..2].to_vec(),
+    }
+}
