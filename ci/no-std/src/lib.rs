@@ -15,7 +15,9 @@ use roadstead_spec::invariants::{Transition, check_pair, check_transition};
 use roadstead_spec::outbox::{Action, Outbox, Ticket};
 use roadstead_spec::raft::{Event, Params, State, step};
 use roadstead_spec::trace::Record;
-use roadstead_spec::{GroupId, Incarnation, Index};
+use roadstead_spec::wire::body::{RaftBody, Route, encode_raft};
+use roadstead_spec::wire::{ExtendedHeader, Limits};
+use roadstead_spec::{GroupId, Incarnation, Index, NodeId};
 
 /// std brings a panic handler of its own: if anything links std, this one is the duplicate lang item that fails the build.
 #[panic_handler]
@@ -44,7 +46,7 @@ static NOTHING: Nothing = Nothing;
 #[unsafe(no_mangle)]
 pub extern "C" fn roadstead_no_std(byte: u8) -> usize {
     let bytes = [byte; 64];
-    raft(&bytes).unwrap_or_default() + dispatch(byte) + trace(&bytes)
+    raft(&bytes).unwrap_or_default() + dispatch(byte) + trace(&bytes) + wire(&bytes)
 }
 
 /// The core, its laws and the outbox, over whatever the bytes decode to.
@@ -71,4 +73,15 @@ fn dispatch(byte: u8) -> usize {
 fn trace(bytes: &[u8]) -> usize {
     let record = postcard::from_bytes::<Record>(bytes);
     record.and_then(|record| postcard::to_allocvec(&record)).map_or(0, |written| written.len())
+}
+
+/// Frames in, frames out.
+fn wire(bytes: &[u8]) -> usize {
+    let limits = Limits::default();
+    let Ok((header, body)) = ExtendedHeader::decode(bytes) else { return 0 };
+    let decoded = RaftBody::decode(&header, body, &limits).ok();
+    let mut frame = Vec::new();
+    let route = Route { from: NodeId(1), to: NodeId(2), group: header.group, incarnation: Incarnation(1) };
+    let encoded = decoded.map(|decoded| encode_raft(&route, &decoded.message, [], &limits, &mut frame));
+    frame.len() + usize::from(encoded.is_some_and(|result| result.is_ok()))
 }

@@ -1,6 +1,6 @@
 //! The Raft core: one pure transition function over a small state.
 //!
-//! [`step`] takes the state of one member of one group and an [`Event`], changes the state and appends [`Effect`]s in order. It
+//! [`step()`] takes the state of one member of one group and an [`Event`], changes the state and appends [`Effect`]s in order. It
 //! knows no clock, no disk, no network, no group id and no payload. Every decision of the papers is a method of [`Rules`].
 //!
 //! Sources: Ongaro & Ousterhout, "In Search of an Understandable Consensus Algorithm" (extended version, 2014): "the paper", by section

@@ -86,7 +86,7 @@ impl Default for Limits {
     }
 }
 
-/// What [`super::step`] is told besides the event. Validated once, by [`Params::new`].
+/// What [`super::step()`] is told besides the event. Validated once, by [`Params::new`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Params {
     voters: NodeSet,

@@ -11,7 +11,7 @@ use alloc::{boxed::Box, collections::VecDeque};
 use arrayvec::ArrayVec;
 use serde::{Deserialize, Serialize};
 
-/// One member's state. Changed by [`super::step`] only; a follower's takes about 128 bytes.
+/// One member's state. Changed by [`super::step()`] only; a follower's takes about 128 bytes.
 ///
 /// Law: `log.base().index <= commit <= log.last()`, `applied <= commit`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
