@@ -5,6 +5,7 @@ use crate::{
     cluster::{Cluster, roadstead},
     writers::{Load, kv},
 };
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 use roadstead::{
     client::{KvFailure, Rejected},
     service::kv::PutRequest,
@@ -70,6 +71,43 @@ fn groups_come_and_go_under_load_and_survive_kill_9() {
     load.stop();
     cluster.wait_until_level();
     load.check_all();
+}
+
+/// The command may be repeated until every member has done it, whoever died meanwhile.
+#[test]
+fn kill_9_while_groups_are_added_and_removed_leaves_nothing_half_done() {
+    let mut cluster = Cluster::start(&[1], "");
+    let endpoints = cluster.endpoints().join(",");
+    let nine = kv(&cluster.client(Duration::from_secs(20)), 9);
+    let load = Load::new(&cluster, &[1], 0, Duration::from_secs(5));
+    let mut rng = StdRng::seed_from_u64(3);
+    for generation in 1..=3 {
+        let generation = generation.to_string();
+        let mut disturbed = |cluster: &mut Cluster, act: &(dyn Fn() -> Output + Sync)| {
+            let victim = rng.random_range(1..=3);
+            let moment = Duration::from_micros(rng.random_range(0..60_000));
+            std::thread::scope(|scope| {
+                scope.spawn(act);
+                std::thread::sleep(moment); // the random moment
+                cluster.node(victim).kill();
+            });
+            cluster.node(victim).start();
+            cluster.node(victim).wait_until_up();
+        };
+        disturbed(&mut cluster, &|| add(&endpoints, &["--generation", &generation]));
+        let added = add(&endpoints, &["--generation", &generation]);
+        assert!(added.status.success(), "{}", stderr(&added));
+        cluster.leader(9);
+        for _ in 0..20 {
+            load.block_on(nine.put(PutRequest::new("key", "value"))).unwrap();
+        }
+        disturbed(&mut cluster, &|| remove(&endpoints));
+        let removed = remove(&endpoints);
+        let gone = |id: u32| cluster.nodes[id as usize - 1].group(9).is_none();
+        assert!(removed.status.success() || stderr(&removed).contains("group 9"), "{}", stderr(&removed));
+        assert!([1, 2, 3].into_iter().all(gone), "{}", stderr(&removed));
+    }
+    cluster.wait_until_level();
 }
 
 #[test]

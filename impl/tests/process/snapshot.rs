@@ -12,6 +12,8 @@ const LIMITS: &str =
     "[limits]\nsnapshot_entries = 100\nsnapshot_keep_entries = 5\nsnapshot_chunk_bytes = 4096\nsnapshot_window_bytes = 16384";
 const VALUE_BYTES: usize = 16 << 10;
 const VALUES: usize = 300;
+/// Close to the largest command of the key-value service.
+const HUGE_BYTES: usize = 1_500_000;
 
 /// A cluster of which one member, the returned one, has missed more than the logs of the others reach back. Its transfer takes over a thousand chunks.
 fn with_a_member_far_behind(load: &mut Load, cluster: &mut Cluster) -> u32 {
@@ -23,6 +25,8 @@ fn with_a_member_far_behind(load: &mut Load, cluster: &mut Cluster) -> u32 {
     for n in 0..VALUES {
         load.block_on(kv.put(PutRequest::new(format!("large/{n}"), vec![n as u8; VALUE_BYTES]))).unwrap();
     }
+    // One item is larger than a chunk and than an ordinary frame.
+    load.block_on(kv.put(PutRequest::new("huge", vec![7; HUGE_BYTES]))).unwrap();
     let missed = until("the others to compact their logs", || {
         let first = |id: u32| cluster.nodes[id as usize - 1].group(1)?["first"].as_u64();
         let firsts: Option<Vec<u64>> = [1, 2, 3].into_iter().filter(|id| *id != away).map(first).collect();
@@ -87,6 +91,7 @@ fn a_transfer_survives_kill_9_of_the_receiver_and_of_the_sender() {
         cluster.node(id).start();
         let last = load.block_on(kv.get(format!("large/{}", VALUES - 1))).unwrap();
         assert_eq!(last.as_deref(), Some(&[(VALUES - 1) as u8; VALUE_BYTES][..]));
+        assert_eq!(load.block_on(kv.get("huge")).unwrap().map(|value| value.len()), Some(HUGE_BYTES));
         cluster.wait_until_level();
     }
 }
