@@ -17,12 +17,12 @@ use std::{
 /// Far more than an election timeout of the profile "fast".
 const LONG_SILENCE: Duration = Duration::from_millis(1_500);
 /// Less than `[timers] shutdown_ms` of the profile "fast": that is for disks and peers that hang.
-const SHUTDOWN_MAX: Duration = Duration::from_secs(4);
+const SHUTDOWN_MAX: Duration = Duration::from_millis(2_500);
 
 #[test]
 fn sigterm_under_load_ends_with_0_in_time_and_loses_nothing() {
     let mut cluster = Cluster::start(&[1, 2], "");
-    let mut load = Load::new(&cluster, &[1, 2], 64, Duration::from_secs(5));
+    let mut load = Load::new(&cluster, &[1, 2], 128, Duration::from_secs(5));
     load.start();
     load.acknowledged(200);
     for _ in 0..2 {
