@@ -210,6 +210,12 @@ impl Node {
         admin::get(&self.endpoint, &format!("/v1/groups/{group}")).ok()
     }
 
+    /// A peer as this node sees it.
+    pub(crate) fn peer(&self, id: u32) -> Option<Value> {
+        let status = admin::get(&self.endpoint, "/v1/status").ok()?;
+        status["peers"].as_array()?.iter().find(|peer| peer["id"] == id).cloned()
+    }
+
     /// Starts a node that must refuse: exit code, and what it said.
     pub(crate) fn refused(&mut self) -> (Option<i32>, String) {
         let before = self.log().len();

@@ -2,5 +2,13 @@
 
 mod admin;
 mod cluster;
+mod damage;
+mod disks;
+mod groups;
 mod kill;
+mod launcher;
+mod noise;
+mod pause;
+mod snapshot;
+mod start;
 mod writers;

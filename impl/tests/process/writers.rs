@@ -16,6 +16,7 @@ use roadstead::{
 };
 use std::{
     collections::BTreeMap,
+    ops::AddAssign,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -55,6 +56,16 @@ pub(crate) struct Figures {
     pub(crate) unknown_happened: u64,
     /// Linearizable reads that were checked against what had been acknowledged before they began.
     pub(crate) reads: u64,
+}
+
+impl AddAssign for Figures {
+    fn add_assign(&mut self, other: Self) {
+        self.acknowledged += other.acknowledged;
+        self.unknown += other.unknown;
+        self.rejected += other.rejected;
+        self.unknown_happened += other.unknown_happened;
+        self.reads += other.reads;
+    }
 }
 
 /// Writers, and everything that they remember.
@@ -109,6 +120,16 @@ impl Load {
             };
             self.running.push(self.runtime.spawn(task.run()));
         }
+    }
+
+    /// Runs something of the test's own beside the writers.
+    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    /// Begins something of the test's own beside the writers.
+    pub(crate) fn spawn<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        self.runtime.spawn(future)
     }
 
     /// Waits until this many more writes are acknowledged.
