@@ -6,7 +6,7 @@
 mod nodes;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use nodes::{Log, Nodes, PAYLOAD_BYTES};
+use nodes::{Log, Nodes};
 use roadstead_benches::clock::{ThreadTime, criterion};
 
 /// (groups, proposals of each per turn).
@@ -20,7 +20,6 @@ fn entries(c: &mut Criterion<ThreadTime>) {
             group.throughput(Throughput::Elements(groups.unsigned_abs() as u64 * batch as u64));
             let shape = format!("{groups} groups x {batch}");
             group.bench_function(BenchmarkId::new(name, shape), |bencher| bencher.iter(|| nodes.commit(batch)));
-            assert!(nodes.committed() > 0, "writes of {PAYLOAD_BYTES} bytes were acknowledged");
         }
     }
     group.finish();

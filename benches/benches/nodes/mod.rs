@@ -24,7 +24,7 @@ use roadstead_spec::{
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// Bytes of a command.
-pub const PAYLOAD_BYTES: usize = 128;
+const PAYLOAD_BYTES: usize = 128;
 const CLUSTER: u128 = 0xc1;
 const NODES: [NodeId; 3] = [NodeId(1), NodeId(2), NodeId(3)];
 const KNOWN: Known = Known::Peer { store: None };
@@ -34,7 +34,7 @@ const DEADLINE_MS: u64 = 5_000;
 
 /// What makes the log durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Log {
+pub(crate) enum Log {
     /// Nothing: a write is done when it is submitted.
     Nothing,
     /// The storage machine over a store in memory: entries are packed, summed and inserted, compacted ones deleted.
@@ -82,7 +82,7 @@ struct Node {
 }
 
 /// A cluster of three with some groups.
-pub struct Nodes {
+pub(crate) struct Nodes {
     nodes: [Node; 3],
     groups: Vec<GroupId>,
     /// Of each group, in the order of `groups`.
@@ -94,7 +94,7 @@ pub struct Nodes {
 
 impl Nodes {
     /// A cluster whose groups have leaders.
-    pub fn elected(groups: i32, log: Log) -> Self {
+    pub(crate) fn elected(groups: i32, log: Log) -> Self {
         let groups: Vec<GroupId> = (1..=groups).filter_map(GroupId::new).collect();
         let nodes = NODES.map(|id| Node::new(id, &groups, log));
         let mut cluster = Self { nodes, leaders: Vec::new(), groups, now: Millis(0), entries: 0, tokens: 0 };
@@ -114,7 +114,7 @@ impl Nodes {
     }
 
     /// Proposes so many commands to each group in one turn of its leader, and works until all of them are committed, applied and answered.
-    pub fn commit(&mut self, batch: usize) {
+    pub(crate) fn commit(&mut self, batch: usize) {
         // One block, as a read of a socket is: the commands are parts of it.
         let block = Bytes::from(vec![7; batch * PAYLOAD_BYTES]);
         let deadline = self.now.plus(DEADLINE_MS);
@@ -138,7 +138,7 @@ impl Nodes {
     }
 
     /// Writes that were acknowledged.
-    pub fn committed(&self) -> u64 {
+    fn committed(&self) -> u64 {
         self.nodes.iter().map(|node| node.committed).sum()
     }
 
@@ -207,7 +207,8 @@ impl Node {
         assert!(clients.is_empty() && log_reads.is_empty(), "all clients are local, all entries that are needed are in memory");
         assert!(lifecycle.iter().all(|change| !matches!(change, Lifecycle::Failed(..))), "no group fails: {lifecycle:?}");
         if !submissions.is_empty() {
-            self.inbox.push(Input::Durable(self.make_durable(&mut submissions)));
+            let completions = self.make_durable(&mut submissions);
+            self.inbox.push(Input::Durable(completions));
         }
         if !jobs.is_empty() {
             let done = self.apply(now, &mut jobs);
