@@ -333,8 +333,8 @@ fn a_receiver_refuses_what_breaks_a_law() {
     // An index that would run over when the core counts on from it.
     let far = Message::AppendEntries {
         term: Term(9),
-        slice: Slice::empty(EntryId { term: Term(4), index: Index(u64::MAX) }),
-        commit: Index(0),
+        slice: Slice::empty(EntryId { term: Term(4), index: Index(5) }),
+        commit: Index(u64::MAX),
         round: Round(0),
     };
     let mut frame = Vec::new();
