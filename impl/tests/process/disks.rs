@@ -21,6 +21,10 @@ fn a_node_with_an_empty_disk_under_its_old_id_is_refused_until_the_old_disk_is_b
     fs::rename(&data, data.with_file_name("old")).unwrap();
     cluster.node(forgetful).start();
     cluster.node(forgetful).wait_until_up();
+    // One of the others has to remember it over a restart.
+    cluster.node(witnesses[0]).kill();
+    cluster.node(witnesses[0]).start();
+    cluster.node(witnesses[0]).wait_until_up();
     for id in &witnesses {
         let node = &cluster.nodes[*id as usize - 1];
         let peer = until("the refusal", || node.peer(forgetful).filter(|peer| peer["state"] == "refused"));
