@@ -105,6 +105,12 @@ impl Load {
         &self.groups[writer % self.groups.len()]
     }
 
+    /// The next writer of the same group, whose writes this one observes; itself if it is alone.
+    fn neighbour(&self, writer: usize) -> usize {
+        let next = writer + self.groups.len();
+        if next < self.writers { next } else { writer % self.groups.len() }
+    }
+
     /// Begins a phase: all writers write until [`Load::stop`].
     pub(crate) fn start(&mut self) {
         self.phase += 1;
@@ -112,6 +118,7 @@ impl Load {
         for writer in 0..self.writers {
             let task = Writer {
                 writer,
+                observed: self.neighbour(writer),
                 phase: self.phase,
                 kv: self.group_of(writer).clone(),
                 stop: Arc::clone(&self.stop),
@@ -276,6 +283,8 @@ const AFTER_REJECTION: Duration = Duration::from_millis(10);
 
 struct Writer {
     writer: usize,
+    /// Whose counter it reads.
+    observed: usize,
     phase: u64,
     kv: KvClient,
     stop: Arc<AtomicBool>,
@@ -320,11 +329,11 @@ impl Writer {
 
     /// A linearizable read of another writer's counter of the same group sees everything that was acknowledged before it began.
     async fn read(&self) -> bool {
-        let floor = self.floors[self.writer].load(Ordering::SeqCst);
-        match self.kv.range(RangeRequest::key(counter(self.writer)), Consistency::Linearizable).await {
+        let floor = self.floors[self.observed].load(Ordering::SeqCst);
+        match self.kv.range(RangeRequest::key(counter(self.observed)), Consistency::Linearizable).await {
             Ok(response) => {
                 let counted = response.kvs.first().map_or(0, |kv| kv.version) as u64;
-                assert!(counted >= floor, "writer {}: a STALE read saw {counted} of {floor} acknowledged writes", self.writer);
+                assert!(counted >= floor, "a STALE read saw {counted} of {floor} acknowledged writes of writer {}", self.observed);
                 true
             }
             Err(_) => false,
