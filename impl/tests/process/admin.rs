@@ -12,14 +12,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The body of `GET path`, or an error if the node is down or does not say 200.
 pub(crate) fn get(endpoint: &str, path: &str) -> io::Result<Value> {
-    request(endpoint, "GET", path)
-}
-
-/// The body of an answer with status 200.
-pub(crate) fn request(endpoint: &str, method: &str, path: &str) -> io::Result<Value> {
     let mut stream = TcpStream::connect(endpoint)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(format!("{method} {path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").as_bytes())?;
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n").as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| io::Error::other(format!("no HTTP answer: {answer:?}")))?;
