@@ -1,4 +1,4 @@
-//! Three members of one group in one thread: the core and its outbox, nothing else. Messages arrive at once, disks answer at once.
+//! Three members of one group in one thread: the core alone, or with its outbox. Messages arrive at once, disks answer at once.
 
 use roadstead_spec::{
     Index, NodeId,
@@ -18,6 +18,46 @@ pub fn member(id: NodeId) -> State {
 /// The group that the benchmarks use.
 pub fn params() -> Params {
     Params::new(&IDS, Limits::default()).expect("three voters")
+}
+
+/// A group of three without outboxes: nothing but steps. The first member leads.
+pub struct Core {
+    params: Params,
+    states: [State; 3],
+    effects: Vec<Effect>,
+    inbox: Vec<(NodeId, Event)>,
+}
+
+impl Core {
+    /// A group whose first member leads.
+    pub fn elected() -> Self {
+        let mut core = Self { params: params(), states: IDS.map(member), effects: Vec::new(), inbox: Vec::new() };
+        core.run(Event::ElectionTimeout);
+        core
+    }
+
+    /// Appends `count` entries and steps until every member has them and the leader has committed and applied them; returns how many it has committed.
+    pub fn commit(&mut self, count: u32) -> Index {
+        self.run(Event::Propose { count });
+        self.states[0].commit
+    }
+
+    fn run(&mut self, event: Event) {
+        self.inbox.push((IDS[0], event));
+        while let Some((to, event)) = self.inbox.pop() {
+            let Some(state) = self.states.get_mut(to.0 as usize - 1) else { continue };
+            step(&self.params, state, event, &mut self.effects);
+            for effect in self.effects.drain(..) {
+                match effect {
+                    Effect::Send { to: peer, message, .. } => self.inbox.push((peer, Event::Receive { from: to, message })),
+                    Effect::Persist { mark, .. } => self.inbox.push((to, Event::Persisted { mark })),
+                    Effect::Apply { through } => self.inbox.push((to, Event::Applied { through })),
+                    Effect::ResetElectionTimer => {}
+                    other => unreachable!("nothing fails here: {other:?}"),
+                }
+            }
+        }
+    }
 }
 
 struct Member {
