@@ -8,7 +8,7 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use roadstead_benches::{
     clock::{ThreadTime, criterion, per_unit},
-    members::{IDS, Members, member, params},
+    members::{Core, IDS, Members, member, params},
 };
 use roadstead_spec::{
     EntryId, Index, NodeId, Term,
@@ -122,8 +122,11 @@ fn steps(c: &mut Criterion<ThreadTime>) {
 fn commits(c: &mut Criterion<ThreadTime>) {
     let mut group = c.benchmark_group("commit_of_three");
     for batch in [1, 64] {
-        let mut members = Members::elected();
         group.throughput(Throughput::Elements(batch.into()));
+        let mut core = Core::elected();
+        assert_eq!(core.commit(batch), Index(1).plus(batch.into()), "the batch is committed when the call returns");
+        group.bench_function(BenchmarkId::new("core alone", format!("batches of {batch}")), |bencher| bencher.iter(|| core.commit(batch)));
+        let mut members = Members::elected();
         group.bench_function(BenchmarkId::new("core and outbox", format!("batches of {batch}")), |bencher| {
             bencher.iter(|| members.commit(batch));
         });
