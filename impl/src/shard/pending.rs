@@ -24,6 +24,11 @@ pub(crate) struct PendingWrites {
 }
 
 impl PendingWrites {
+    /// Gives memory back as far as nobody waits.
+    pub(crate) fn rest(&mut self) {
+        self.queue.shrink_to_fit();
+    }
+
     pub(crate) fn push(&mut self, write: PendingWrite) {
         self.queue.push_back(write);
     }

@@ -391,6 +391,12 @@ impl Replica {
         }
         self.expire(ctx);
         self.tick_transfers(ctx);
+        if !self.is_busy() {
+            self.evict(ctx);
+            self.outbox.rest();
+            self.writes.rest();
+            self.tail.rest();
+        }
     }
 
     /// A member says that it does not have this group.

@@ -62,9 +62,11 @@ impl Tail {
             self.bytes -= cost(&entry);
             self.first = self.first.next();
         }
-        if self.entries.is_empty() && self.entries.capacity() > SHRINK_ABOVE {
-            self.entries = VecDeque::new();
-        }
+    }
+
+    /// Gives memory back as far as nothing is held.
+    pub(crate) fn rest(&mut self) {
+        self.entries.shrink_to_fit();
     }
 
     /// Bytes held.
@@ -76,9 +78,6 @@ impl Tail {
         self.first.plus(self.entries.len() as u64)
     }
 }
-
-/// An idle group gives back a buffer larger than this many entries.
-const SHRINK_ABOVE: usize = 4096;
 
 fn cost(entry: &Entry) -> usize {
     entry.payload.len() + ENTRY_OVERHEAD_BYTES
