@@ -37,8 +37,9 @@ const LOG_CACHE_BYTES: u64 = 4 << 20;
 const STATE_CACHE_BYTES: u64 = 32 << 20;
 /// Journals that wait for a memtable to be flushed. They are replayed at start, about 100 MB per second, so this bounds the start too.
 const JOURNALS_BYTES: u64 = 128 << 20;
-/// Threads that flush and compact: two, so that a long compaction never holds up the flush for which commits wait.
-const WORKERS: usize = 2;
+/// Threads that flush and compact. One: with more, fjall 3.1 keeps the first free for flushes by sending it each compaction again and again until another
+/// takes it, which burns a core for as long as a compaction runs.
+const WORKERS: usize = 1;
 
 /// One database.
 pub struct FjallEngine {
