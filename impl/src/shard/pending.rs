@@ -153,9 +153,10 @@ impl PendingReads {
         ready
     }
 
-    /// The reads that the core has not answered, under ids that are to be asked again with new ones (an answer may have been lost on the way).
-    pub(crate) fn take_unanswered(&mut self) -> Vec<PendingQuery> {
-        self.asked.drain(..).flat_map(|(_, queries)| queries).collect()
+    /// Counts the reads that the core has not answered as newly arrived: an answer may have been lost on the way. They get a new id, so that
+    /// a late answer to the old one is not taken for theirs.
+    pub(crate) fn ask_again(&mut self) {
+        self.arrived.extend(self.asked.drain(..).flat_map(|(_, queries)| queries));
     }
 
     /// Takes out what nobody waits for any more.

@@ -418,7 +418,11 @@ impl Replica {
         self.broken.get_or_insert(reason);
     }
 
-    fn note_role(&self, ctx: &mut Context, term_before: Term, led_before: bool) {
+    fn note_role(&mut self, ctx: &mut Context, term_before: Term, led_before: bool) {
+        if self.leads() && !led_before {
+            // They were passed on to the leader before, and the core keeps no account of them; the next tick asks again.
+            self.reads.ask_again();
+        }
         if self.state.hard.term != term_before || self.leads() != led_before {
             if matches!(self.state.role, raft::Role::Candidate { .. }) {
                 ctx.counters.elections += 1;

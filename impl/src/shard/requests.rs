@@ -126,12 +126,9 @@ impl Replica {
             ctx.reply(self.group, query.reply, Response::Rejected(Rejection::DeadlineExceeded));
         }
         if !self.leads() {
-            // An answer of the leader may have got lost; a read is repeated under a new id, so a late answer to the old one is not taken for it.
-            for query in self.reads.take_unanswered() {
-                self.reads.arrive(query);
-            }
-            self.flush_arrived(ctx);
+            self.reads.ask_again();
         }
+        self.flush_arrived(ctx);
     }
 
     /// Answers everybody who waits: the group stops.

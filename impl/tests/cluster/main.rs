@@ -69,6 +69,29 @@ async fn the_others_go_on_without_the_leader_and_it_catches_up() {
     cluster.shutdown().await;
 }
 
+/// Whoever becomes the leader may hold a read that it had passed on to the one before.
+#[tokio::test]
+async fn reads_on_followers_outlive_their_leader() {
+    for _ in 0..4 {
+        let mut cluster = Cluster::start(3, &[1]).await;
+        let leader = cluster.leader(1).await;
+        assert_eq!(write_until_done(&cluster.group(leader, 1).await, "add 2").await, "2");
+        let mut followers = cluster.nodes();
+        followers.retain(|node| *node != leader);
+        let [first, second] = followers[..] else { panic!("three nodes") };
+        let (first, second) = (cluster.group(first, 1).await, cluster.group(second, 1).await);
+        let stopping = cluster.stop_node(leader);
+        let reads = async {
+            for _ in 0..20 {
+                let (one, two) = tokio::join!(first.query("get"), second.query("get"));
+                assert_eq!((answer(one), answer(two)), ("2".to_owned(), "2".to_owned()));
+            }
+        };
+        tokio::join!(stopping, reads);
+        cluster.shutdown().await;
+    }
+}
+
 #[tokio::test]
 async fn a_follower_that_was_away_for_longer_than_the_log_reaches_gets_a_snapshot() {
     let mut cluster = Cluster::start(3, &[1]).await;
