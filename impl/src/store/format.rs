@@ -15,6 +15,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 /// Format of the data folder that this program writes and reads.
@@ -137,7 +138,7 @@ impl FolderLock {
         let path = dir.join("LOCK");
         let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = open.map_err(FormatError::io("open", &path))?;
-        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        match flock_patiently(&file) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 let holder = fs::read_to_string(&path).unwrap_or_default();
@@ -148,6 +149,22 @@ impl FolderLock {
         let id = format!("{}\n", std::process::id());
         file.set_len(0).and_then(|()| file.write_all(id.as_bytes())).map_err(FormatError::io("write", &path))?;
         Ok(Self { _file: file })
+    }
+}
+
+/// How long a lock that seems to be taken is asked for again.
+const LOCK_PATIENCE: Duration = Duration::from_millis(500);
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
+/// A lock lives as long as any copy of its file does: a child that was forked and has not yet executed its program, or a process that is just ending,
+/// holds it for a moment longer than its owner.
+fn flock_patiently(file: &File) -> rustix::io::Result<()> {
+    let begun = Instant::now();
+    loop {
+        match rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK) if begun.elapsed() < LOCK_PATIENCE => std::thread::sleep(LOCK_PAUSE),
+            result => return result,
+        }
     }
 }
 
