@@ -1,12 +1,13 @@
 //! `roadstead node` as a process: how it starts, serves, refuses and ends.
 
+mod free_port;
+
 use std::{
     fs,
     io::Read,
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::atomic::{AtomicU16, Ordering},
 };
 
 fn roadstead(args: &[&str]) -> Output {
@@ -22,12 +23,8 @@ struct Node {
 
 const GROUP: &str = "[[group]]\nid = 1\nmembers = [1]\nconsensus_protocol = \"raft\"\n";
 
-/// A port that is free now and that the system gives to no connection of another test: it lies below those.
 fn free_endpoint() -> String {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = (std::process::id() % 1_000) as u16 * 16;
-    let mut candidates = (0..1_000).map(|_| format!("127.0.0.1:{}", 10_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000));
-    candidates.find(|endpoint| TcpListener::bind(endpoint).is_ok()).unwrap()
+    free_port::free_address().to_string()
 }
 
 fn node(group: &str) -> Node {

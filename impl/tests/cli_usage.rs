@@ -1,9 +1,8 @@
 //! What the command says and how it ends when it is used wrongly, or when nobody answers.
 
-use std::{
-    net::TcpListener,
-    process::{Command, Output},
-};
+mod free_port;
+
+use std::process::{Command, Output};
 
 fn roadstead(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_roadstead"));
@@ -23,7 +22,7 @@ fn check(args: &[&str], code: i32, expected: &[&str]) {
 
 /// A port that refuses: its listener is gone again.
 fn dead_endpoint() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+    free_port::free_address().to_string()
 }
 
 #[test]

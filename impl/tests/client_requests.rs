@@ -1,5 +1,6 @@
 //! The native client against ports that answer by script: what it retries, what it follows, and what it says when nobody can know.
 
+mod free_port;
 mod port_support;
 
 use bytes::Bytes;
@@ -109,8 +110,8 @@ fn committed(outcome: Outcome) -> Bytes {
     }
 }
 
-async fn nobody() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("its address")
+fn nobody() -> SocketAddr {
+    free_port::free_address()
 }
 
 #[test]
@@ -345,7 +346,7 @@ fn silence_ends_at_the_deadline() {
 fn unreachable_nodes_are_passed_over() {
     run(async {
         let node = scripted(1, |_| Act::Answer(Said::Done));
-        let down = nobody().await;
+        let down = nobody();
         assert_eq!(committed(client(&[down, node.address]).write("w").await), "w");
         let hasty = client(&[down]).with_timeout(Duration::from_millis(50));
         match hasty.write("w").await {

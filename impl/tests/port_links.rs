@@ -1,6 +1,9 @@
 //! Two nodes: which header they settle on, and what becomes of their links when one of them is not there, comes back, or does not read.
 
+mod free_port;
 mod port_support;
+
+use free_port::free_address;
 
 use bytes::Bytes;
 use port_support::{Hand, Node, frame, local, options, peer, run, store_of};
@@ -8,19 +11,13 @@ use roadstead::port::{CloseReason, LinkState, NotSent, PortEvent, PortOptions, V
 use roadstead_spec::NodeId;
 use roadstead_spec::wire::negotiation::Policy;
 use roadstead_spec::wire::{Header, LegacyRequest, MessageType, StoreId, Version, WireError};
-use std::net::SocketAddr;
 use tokio::net::TcpListener;
 
 /// Options of nodes 1 and 2 that know each other's address.
-async fn pair() -> (PortOptions, PortOptions) {
-    let (first, second) = (free_address().await, free_address().await);
+fn pair() -> (PortOptions, PortOptions) {
+    let (first, second) = (free_address(), free_address());
     let of = |node, listen, other, address| PortOptions { listen, peers: vec![peer(other, address)], ..options(node) };
     (of(1, first, 2, second), of(2, second, 1, first))
-}
-
-/// An address that was free a moment ago. A listener that never accepted leaves nothing behind.
-async fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("its address")
 }
 
 fn append(from: u32, to: u32, index: u64, body: &[u8]) -> Bytes {
@@ -49,7 +46,7 @@ fn all_pairs_of_header_policies() {
         (Extended, Extended, Some(Version::Extended)),
     ] {
         run(async {
-            let (mut one, mut two) = pair().await;
+            let (mut one, mut two) = pair();
             one.local.policy = first;
             two.local.policy = second;
             let (mut one, mut two) = (Node::start(one), Node::start(two));
@@ -87,7 +84,7 @@ async fn expect_refusals(legacy: &mut Node, extended: &mut Node) {
 #[test]
 fn legacy_answers_come_back_on_the_same_connection() {
     run(async {
-        let (mut one, mut two) = pair().await;
+        let (mut one, mut two) = pair();
         one.local.policy = Policy::Legacy;
         two.local.policy = Policy::Legacy;
         let (mut one, mut two) = (Node::start(one), Node::start(two));
@@ -116,8 +113,8 @@ fn legacy_answers_come_back_on_the_same_connection() {
 #[test]
 fn a_peer_that_is_never_there() {
     run(async {
-        let (mut one, two) = pair().await;
-        one.peers.push(peer(3, free_address().await));
+        let (mut one, two) = pair();
+        one.peers.push(peer(3, free_address()));
         let (mut one, mut two) = (Node::start(one), Node::start(two));
         one.up().await;
         one.closed("connect", 3).await;
@@ -136,7 +133,7 @@ fn a_peer_that_is_never_there() {
 #[test]
 fn a_restarted_peer_is_dialled_again() {
     run(async {
-        let (one, two) = pair().await;
+        let (one, two) = pair();
         let mut one = Node::start(one);
         let mut again = two.clone();
         let mut second = Node::start(two);
@@ -165,7 +162,7 @@ fn a_restarted_peer_is_dialled_again() {
 #[test]
 fn a_peer_with_another_data_folder_stays_out() {
     run(async {
-        let (mut one, mut two) = pair().await;
+        let (mut one, mut two) = pair();
         one.peers[0].store = Some(store_of(2));
         two.local.store = StoreId(0xBAD);
         let (one, two) = (Node::start(one), Node::start(two));
@@ -224,7 +221,7 @@ fn a_peer_that_does_not_read_costs_bounded_memory() {
 fn a_newer_connection_replaces_the_older() {
     run(async {
         let mut options = options(1);
-        options.peers.push(peer(2, free_address().await));
+        options.peers.push(peer(2, free_address()));
         let mut node = Node::start(options);
         let (older, _) = Hand::node(node.address(), local(2), 1).await;
         let (mut newer, _) = Hand::node(node.address(), local(2), 1).await;
@@ -239,7 +236,7 @@ fn a_newer_connection_replaces_the_older() {
 #[test]
 fn peers_are_added_and_removed_at_run_time() {
     run(async {
-        let (mut one, two) = pair().await;
+        let (mut one, two) = pair();
         let entry = one.peers.remove(0);
         let (mut one, mut two) = (Node::start(one), Node::start(two));
         // Until it is added it is a stranger.

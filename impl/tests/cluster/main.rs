@@ -1,5 +1,7 @@
 //! Nodes in one process, on real sockets and real disks.
 
+#[path = "../free_port/mod.rs"]
+mod free_port;
 mod support;
 
 use roadstead::{

@@ -1,5 +1,6 @@
 //! A cluster to test with: every node a launcher of its own, on ports that were free a moment ago.
 
+use crate::free_port::free_address;
 use bytes::Bytes;
 use roadstead::{
     config::{Limits, Timers},
@@ -10,7 +11,7 @@ use roadstead::{
 use roadstead_spec::{GroupId, NodeId};
 use std::{
     collections::BTreeMap,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
@@ -62,9 +63,7 @@ pub(crate) struct Cluster {
 impl Cluster {
     pub(crate) async fn start(nodes: u32, groups: &[i32]) -> Self {
         let ids: Vec<NodeId> = (1..=nodes).map(NodeId).collect();
-        let held: Vec<TcpListener> = ids.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-        let addresses = ids.iter().copied().zip(held.iter().map(|listener| listener.local_addr().unwrap())).collect();
-        drop(held);
+        let addresses = ids.iter().map(|id| (*id, free_address())).collect();
         let groups = groups.iter().map(|id| GroupOptions::raft(GroupId::new(*id).unwrap(), "counter", &ids)).collect();
         let mut cluster = Self { folder: TempDir::new().unwrap(), addresses, groups, running: BTreeMap::new() };
         for id in ids {

@@ -6,10 +6,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{
     fs::{self, File},
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
-    sync::atomic::{AtomicU16, Ordering},
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
@@ -239,12 +237,8 @@ fn config(node: &Node, endpoints: &[String], groups: &[i32], extra: &str) -> Str
     text + "\n" + extra + "\n"
 }
 
-/// A port that is free now and that the system gives to no connection of another test: it lies below those.
 pub(crate) fn free_endpoint() -> String {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = (std::process::id() % 1_000) as u16 * 16;
-    let mut candidates = (0..1_000).map(|_| format!("127.0.0.1:{}", 10_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000));
-    candidates.find(|endpoint| TcpListener::bind(endpoint).is_ok()).unwrap()
+    crate::free_port::free_address().to_string()
 }
 
 /// Runs a command of the program to its end.

@@ -4,6 +4,8 @@ mod admin;
 mod cluster;
 mod damage;
 mod disks;
+#[path = "../free_port/mod.rs"]
+mod free_port;
 mod groups;
 mod kill;
 mod launcher;
