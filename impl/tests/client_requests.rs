@@ -505,7 +505,8 @@ fn one_client_serves_several_threads() {
         let node = scripted(1, |_| Act::Answer(Said::Done));
         let group = client(&[node.address]);
         assert_eq!(committed(group.write("w").await), "w");
-        let elsewhere = group.clone();
+        // The last handle takes the connection with it.
+        let (elsewhere, _kept) = (group.clone(), group.clone());
         let (done, other) = tokio::sync::oneshot::channel();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
