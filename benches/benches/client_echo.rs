@@ -53,7 +53,7 @@ fn start() -> GroupClient {
         limits: PortLimits::default(),
         seed: 1,
     };
-    let port = Port::bind(options, sender, Box::new(drop)).expect("a port");
+    let port = Port::bind(options, sender, None).expect("a port");
     port.start();
     let address = port.local_addr();
     tokio::task::spawn_local(echo(port, events));

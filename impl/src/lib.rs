@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod applier;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod client;
 pub mod config;

@@ -76,7 +76,7 @@ fn a_port_in_use_is_an_error_that_names_it() {
         let mut second = options(2);
         second.listen = node.address();
         let (events, _keep) = mpsc::channel(1);
-        let error = Port::bind(second, events, Box::new(drop)).expect_err("it is taken");
+        let error = Port::bind(second, events, None).expect_err("it is taken");
         assert!(matches!(error, BindError::InUse { address } if address == node.address()), "{error:?}");
         assert!(error.to_string().contains(&node.address().to_string()), "{error}");
     });

@@ -6,10 +6,9 @@ use super::{
     options::{GroupError, GroupOptions, NodeOptions, StartError},
 };
 use crate::{
-    api,
     applier::{Applier, ApplierThread, StateEpoch},
     config::{HeaderPolicy, Protocol},
-    port::{PeerOptions, Port, PortLimits, PortOptions, PortTimers},
+    port::{HttpHandler, PeerOptions, Port, PortLimits, PortOptions, PortTimers},
     shard::{Millis, OpenGroup, Shard, ShardOptions},
     state_machine::StateMachine,
     store::{self, Change, Expected, GroupRecord, NewGroup, OpenedGroup, Recovered, Registry, StorageThread, Store, engine::EngineError},
@@ -52,8 +51,11 @@ pub(crate) async fn open(mut options: NodeOptions) -> Result<(EventLoop, Handle)
     let applier = applier.map_err(|source| StartError::System { what: "the applier thread", source })?;
 
     let seed = seed();
-    let http_handler = api::serve(handle.clone(), options.admin_token.take(), options.limits.http_body_bytes, options.timers.read_timeout);
-    let port = Port::bind(port_options(&options, &store.registry, store.identity.store, store.boot, seed), port_events, http_handler)?;
+    let port = Port::bind(
+        port_options(&options, &store.registry, store.identity.store, store.boot, seed),
+        port_events,
+        http(&handle, &mut options),
+    )?;
     let shard = Shard::new(shard_options(&options, store.boot), seed);
     let mut node = EventLoop::new(Parts {
         started: Instant::now(),
@@ -77,6 +79,18 @@ pub(crate) async fn open(mut options: NodeOptions) -> Result<(EventLoop, Handle)
     node.wait_until_open(&mut internal).await?;
     node.start(internal, port_inbox, commands);
     Ok((node, handle))
+}
+
+/// What answers HTTP on the shared port.
+#[cfg(feature = "http")]
+#[expect(clippy::unnecessary_wraps, reason = "a build without HTTP has none")]
+fn http(handle: &Handle, options: &mut NodeOptions) -> Option<HttpHandler> {
+    Some(crate::api::serve(handle.clone(), options.admin_token.take(), options.limits.http_body_bytes, options.timers.read_timeout))
+}
+
+#[cfg(not(feature = "http"))]
+fn http(_: &Handle, _: &mut NodeOptions) -> Option<HttpHandler> {
+    None
 }
 
 fn open_store(options: &NodeOptions) -> Result<Store, StartError> {

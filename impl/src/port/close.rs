@@ -85,6 +85,9 @@ pub enum CloseReason {
     /// TLS is not there yet.
     #[error("a TLS handshake came and TLS is not supported yet; connect without TLS")]
     Tls,
+    /// The node was built without its HTTP API.
+    #[error("an HTTP request came and this node has no HTTP API; build it with the cargo feature `http`, or ask another node")]
+    NoHttp,
     /// None of the protocols of this port.
     #[error("first byte {0:#04x} belongs to no protocol of this port; check what connects here")]
     UnknownFirstByte(u8),
@@ -123,6 +126,7 @@ impl CloseReason {
             Self::ExtendedBeforeHello => "extended_before_hello",
             Self::PortSharingDraft => "port_sharing_draft",
             Self::Tls => "tls",
+            Self::NoHttp => "no_http",
             Self::UnknownFirstByte(_) => "unknown_first_byte",
             Self::TooManyConnections => "too_many_connections",
             Self::Replaced => "replaced",

@@ -31,7 +31,7 @@ pub(crate) struct Inner {
     /// Zero of the sessions' clock.
     pub(crate) origin: Instant,
     pub(crate) events: mpsc::Sender<PortEvent>,
-    pub(crate) http: HttpHandler,
+    pub(crate) http: Option<HttpHandler>,
     pub(crate) slots: Arc<Slots>,
     pub(crate) peers: RefCell<BTreeMap<NodeId, Rc<Peer>>>,
     pub(crate) clients: RefCell<HashMap<ConnId, Rc<Connection>>>,
@@ -49,7 +49,7 @@ pub(crate) struct Inner {
 pub(crate) struct Parts {
     pub(crate) local_addr: SocketAddr,
     pub(crate) events: mpsc::Sender<PortEvent>,
-    pub(crate) http: HttpHandler,
+    pub(crate) http: Option<HttpHandler>,
 }
 
 impl Inner {

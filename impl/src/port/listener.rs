@@ -71,9 +71,10 @@ async fn serve(inner: Rc<Inner>, mut stream: TcpStream, remote: SocketAddr, slot
     };
     let reason = match first {
         Err(reason) => reason,
-        Ok(Traffic::Http) => match slot.promote(Class::Http) {
-            Some(slot) => return (inner.http)(HttpConnection { stream, remote, slot }),
-            None => CloseReason::TooManyConnections,
+        Ok(Traffic::Http) => match (&inner.http, slot.promote(Class::Http)) {
+            (Some(http), Some(slot)) => return http(HttpConnection { stream, remote, slot }),
+            (None, _) => CloseReason::NoHttp,
+            (Some(_), None) => CloseReason::TooManyConnections,
         },
         Ok(Traffic::Frames) => {
             if let Err(error) = tune(&stream) {

@@ -74,8 +74,8 @@ pub struct Port {
 impl Port {
     /// Listens, and neither accepts nor dials before [`Self::start`]: a node opens everything else in between.
     ///
-    /// `events` is bounded by the caller; while it is full nothing more is read and TCP pushes back. Must be called within a tokio runtime.
-    pub fn bind(options: PortOptions, events: mpsc::Sender<PortEvent>, http: HttpHandler) -> Result<Self, BindError> {
+    /// Without an `http` handler HTTP connections are closed by name. `events` is bounded by the caller; while it is full nothing more is read and TCP pushes back. Must be called within a tokio runtime.
+    pub fn bind(options: PortOptions, events: mpsc::Sender<PortEvent>, http: Option<HttpHandler>) -> Result<Self, BindError> {
         let listener = listener::listen(options.listen)?;
         let local_addr = listener.local_addr().map_err(|source| BindError::Io { address: options.listen, source })?;
         let rng = StdRng::seed_from_u64(options.seed);

@@ -65,7 +65,7 @@ impl Node {
         let (sender, events) = mpsc::channel(events_max);
         let (http_sender, http) = mpsc::unbounded_channel();
         let handler = Box::new(move |connection| http_sender.send(connection).expect("the test listens"));
-        let port = Port::bind(options, sender, handler).expect("the port opens");
+        let port = Port::bind(options, sender, Some(handler)).expect("the port opens");
         port.start();
         Self { port, events, http }
     }
