@@ -165,7 +165,7 @@ impl EventLoop {
 
     fn status(&self) -> NodeStatus {
         let port = self.parts.port.status();
-        let stats = self.storage.stats();
+        let stats = self.parts.durability.stats();
         NodeStatus {
             node: self.parts.options.node.0,
             cluster: format!("0x{:032x}", self.parts.options.cluster),
@@ -189,7 +189,7 @@ impl EventLoop {
             groups: self.parts.shard.statuses(),
             counters: self.parts.shard.counters(),
             port: self.parts.port.status(),
-            storage: Arc::clone(self.storage.stats()),
+            storage: Arc::clone(self.parts.durability.stats()),
         }
     }
 

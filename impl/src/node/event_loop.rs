@@ -5,22 +5,20 @@ use super::{
     handle::Command,
     open::{self, millis},
     options::{NodeOptions, StartError},
+    workers::{Applying, Durability, Ended},
 };
 use crate::{
-    applier::{ApplierSender, ApplierThread, Done, Job, NotSent},
+    applier::{Done, Job},
     launcher::Fatal,
     port::{Port, PortEvent, Via},
     shard::{Input, Lifecycle, LogRead, Millis, Outputs, Response, Shard},
     state_machine::StateMachine,
-    store::{
-        Change, Completion, Entry, GroupRecord, LogReader, OpenedGroup, Registry, StorageHandle, StorageThread, Submission, Write,
-        format::FolderLock,
-    },
+    store::{Change, Completion, Entry, GroupRecord, LogReader, OpenedGroup, Registry, Submission, Write, format::FolderLock},
 };
 use bytes::Bytes;
 use roadstead_spec::{GroupId, Incarnation, NodeId, wire::Version};
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 use tokio::{
@@ -49,8 +47,8 @@ pub(crate) struct Parts {
     pub(crate) started: Instant,
     pub(crate) shard: Shard,
     pub(crate) registry: Registry,
-    pub(crate) storage: StorageThread,
-    pub(crate) applier: ApplierThread,
+    pub(crate) durability: Durability,
+    pub(crate) applying: Applying,
     pub(crate) reader: LogReader,
     pub(crate) port: Port,
     pub(crate) options: NodeOptions,
@@ -68,12 +66,12 @@ struct Inboxes {
 /// A node.
 pub(crate) struct EventLoop {
     pub(super) parts: Parts,
-    pub(super) storage: StorageHandle,
-    applier: ApplierSender,
     inboxes: Option<Inboxes>,
     pub(super) inbox: Vec<Input>,
-    /// Jobs that the applier had no room for; sent before any other.
-    held_jobs: VecDeque<Job>,
+    /// What was done at once, without another thread; it belongs to the same turn.
+    at_once: Vec<Internal>,
+    /// Jobs for the applier. What it has no room for stays, and goes before any other.
+    jobs: Vec<Job>,
     pub(super) waiting: Waiting,
     /// Peers whose store id is not durable yet: nothing of theirs counts.
     pub(super) unsettled: BTreeSet<NodeId>,
@@ -97,12 +95,11 @@ pub(super) struct Ending {
 impl EventLoop {
     pub(crate) fn new(parts: Parts) -> Self {
         Self {
-            storage: parts.storage.handle(),
-            applier: parts.applier.sender(),
             parts,
             inboxes: None,
             inbox: Vec::new(),
-            held_jobs: VecDeque::new(),
+            at_once: Vec::new(),
+            jobs: Vec::new(),
             waiting: Waiting::default(),
             unsettled: BTreeSet::new(),
             held_up: BTreeSet::new(),
@@ -159,10 +156,16 @@ impl EventLoop {
         let ticket = REGISTRY_TICKETS | self.next_number;
         let mut submissions =
             vec![Submission { local: change.local(), incarnation: Incarnation::default(), ticket, write: Write::Registry(change) }];
-        if self.storage.submit(&mut submissions).is_err() {
-            self.fatal.get_or_insert_with(|| "the storage thread has stopped".into());
-        }
+        self.make_durable(&mut submissions);
         ticket
+    }
+
+    fn make_durable(&mut self, submissions: &mut Vec<Submission>) {
+        match self.parts.durability.submit(submissions) {
+            Ok(completions) if completions.is_empty() => {}
+            Ok(completions) => self.at_once.push(Internal::Durable(Ok(completions))),
+            Err(Ended(reason)) => drop(self.fatal.get_or_insert(reason)),
+        }
     }
 
     /// Runs until every group is open or has failed. The port does not accept yet.
@@ -204,15 +207,16 @@ impl EventLoop {
         let (mut internal, mut port) = (Vec::with_capacity(BATCH_MAX), Vec::with_capacity(BATCH_MAX));
         while !self.is_over() {
             let wake = self.parts.started + Duration::from_millis(self.next_deadline().0.min(FAR_AHEAD_MS));
+            let wake = self.parts.applying.due().map_or(wake, |due| due.min(wake));
             tokio::select! {
                 _ = inboxes.internal.recv_many(&mut internal, BATCH_MAX) => {}
-                _ = inboxes.port.recv_many(&mut port, BATCH_MAX), if self.storage.has_room() => {}
+                _ = inboxes.port.recv_many(&mut port, BATCH_MAX), if self.parts.durability.has_room() => {}
                 Some(command) = inboxes.commands.recv() => self.command(command),
                 () = sleep_until(wake) => {}
             }
             // Whatever else is there joins the same turn: one batch for the disk, one buffer per peer.
             gather(&mut internal, || inboxes.internal.try_recv().ok());
-            if self.storage.has_room() {
+            if self.parts.durability.has_room() {
                 gather(&mut port, || inboxes.port.try_recv().ok());
             }
             while let Ok(command) = inboxes.commands.try_recv() {
@@ -288,15 +292,21 @@ impl EventLoop {
     }
 
     fn turn(&mut self) {
-        let now = self.now();
-        let outputs = self.parts.shard.turn(now, self.storage.has_room(), &mut self.inbox);
-        self.carry_out(outputs);
+        loop {
+            let (now, has_room) = (self.now(), self.parts.durability.has_room());
+            let outputs = self.parts.shard.turn(now, has_room, &mut self.inbox);
+            self.carry_out(outputs);
+            if self.at_once.is_empty() || self.fatal.is_some() {
+                return;
+            }
+            std::mem::take(&mut self.at_once).into_iter().for_each(|message| self.take_internal(message));
+        }
     }
 
     /// The disk first, so that it works while frames travel.
     fn carry_out(&mut self, mut outputs: Outputs) {
-        if !outputs.submissions.is_empty() && self.storage.submit(&mut outputs.submissions).is_err() {
-            self.fatal.get_or_insert_with(|| "the storage thread has stopped".into());
+        if !outputs.submissions.is_empty() {
+            self.make_durable(&mut outputs.submissions);
         }
         for (peer, frames) in outputs.peers {
             // A frame that is not sent is a frame that the network lost.
@@ -320,17 +330,16 @@ impl EventLoop {
     }
 
     fn send_jobs(&mut self, jobs: Vec<Job>) {
-        self.held_jobs.extend(jobs);
-        if self.held_jobs.is_empty() {
-            return;
+        if self.jobs.is_empty() {
+            self.jobs = jobs;
+        } else {
+            self.jobs.extend(jobs);
         }
-        match self.applier.try_send(std::mem::take(&mut self.held_jobs).into()) {
-            Ok(()) => {}
-            // Sent again with the next turn, which the applier's next answer brings. What waits is bounded by `apply_queue_bytes`.
-            Err(NotSent::Full(jobs)) => self.held_jobs = jobs.into(),
-            Err(NotSent::Stopped(_)) => {
-                self.fatal.get_or_insert_with(|| "the applier has stopped".into());
-            }
+        // What stays is sent again with the next turn, which the applier's next answer brings; it is bounded by `apply_queue_bytes`.
+        match self.parts.applying.take(&mut self.jobs) {
+            Ok(done) if done.is_empty() => {}
+            Ok(done) => self.at_once.push(Internal::Done(done)),
+            Err(Ended(reason)) => drop(self.fatal.get_or_insert(reason)),
         }
     }
 
@@ -359,11 +368,10 @@ impl EventLoop {
             self.parts.port.shutdown(left.max(MIN_CLOSING)).await;
         }
         let ended = self.fatal.take().map_or(Ok(()), |reason| Err(Fatal::new(reason)));
-        let Parts { storage, applier, lock, .. } = self.parts;
+        let Parts { durability, applying, lock, .. } = self.parts;
         if ended.is_ok() {
-            let _ = self.applier.try_send(vec![Job::Checkpoint]);
-            applier.stop();
-            storage.stop();
+            applying.stop();
+            durability.stop();
         }
         for reply in self.ending.into_iter().flat_map(|ending| ending.replies) {
             let _ = reply.send(());

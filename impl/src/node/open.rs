@@ -1,17 +1,18 @@
 //! Opens a node: data folder, threads, groups. Everything is validated and opened before the port accepts anything.
 
 use super::{
-    event_loop::{EventLoop, Internal, Parts},
+    event_loop::{EventLoop, Parts},
     handle::{COMMANDS_MAX, Handle},
-    options::{GroupError, GroupOptions, NodeOptions, StartError},
+    options::{Data, GroupError, GroupOptions, NodeOptions, StartError},
+    workers::{Applying, Durability},
 };
 use crate::{
-    applier::{Applier, ApplierThread, StateEpoch},
+    applier::{Applier, StateEpoch},
     config::{HeaderPolicy, Protocol},
     port::{HttpHandler, PeerOptions, Port, PortLimits, PortOptions, PortTimers},
     shard::{Millis, OpenGroup, Shard, ShardOptions},
     state_machine::StateMachine,
-    store::{self, Change, Expected, GroupRecord, NewGroup, OpenedGroup, Recovered, Registry, StorageThread, Store, engine::EngineError},
+    store::{self, Change, Expected, GroupRecord, NewGroup, OpenedGroup, Recovered, Registry, Store},
 };
 use rand::{TryRng, rngs::SysRng};
 use roadstead_spec::{
@@ -37,18 +38,15 @@ pub(crate) async fn open(mut options: NodeOptions) -> Result<(EventLoop, Handle)
     let (commands_sender, commands) = mpsc::channel(COMMANDS_MAX);
     let handle = Handle::new(commands_sender);
 
-    let storage = {
-        let done = internal_sender.clone();
-        StorageThread::spawn(store.storage, move |result| drop(done.send(Internal::Durable(result.map_err(|error| error.to_string())))))
+    let applier = Applier::new(Arc::clone(&store.state));
+    let (durability, applying) = match options.data {
+        Data::Folder(_) => (
+            Durability::on_disk(store.storage, internal_sender.clone())
+                .map_err(|source| StartError::System { what: "the storage thread", source })?,
+            Applying::on_threads(applier, &internal_sender).map_err(|source| StartError::System { what: "the applier thread", source })?,
+        ),
+        Data::Memory => (Durability::in_memory(store.storage), Applying::inline(applier)),
     };
-    let storage = storage.map_err(|source| StartError::System { what: "the storage thread", source })?;
-    let applier = {
-        let (done, fatal) = (internal_sender.clone(), internal_sender.clone());
-        let on_done = move |answers| drop(done.send(Internal::Done(answers)));
-        let on_fatal = move |error: EngineError| drop(fatal.send(Internal::Fatal(error.to_string())));
-        ApplierThread::spawn(Applier::new(Arc::clone(&store.state)), on_done, on_fatal)
-    };
-    let applier = applier.map_err(|source| StartError::System { what: "the applier thread", source })?;
 
     let seed = seed();
     let port = Port::bind(
@@ -61,8 +59,8 @@ pub(crate) async fn open(mut options: NodeOptions) -> Result<(EventLoop, Handle)
         started: Instant::now(),
         shard,
         registry: store.registry,
-        storage,
-        applier,
+        durability,
+        applying,
         reader: store.reader,
         port,
         options,
@@ -95,14 +93,18 @@ fn http(_: &Handle, _: &mut NodeOptions) -> Option<HttpHandler> {
 
 fn open_store(options: &NodeOptions) -> Result<Store, StartError> {
     let expected = Expected { cluster: options.cluster, node: options.node };
-    Store::open(&options.data, expected).map_err(|source| StartError::Store { folder: options.data.display().to_string(), source })
+    let opened = match &options.data {
+        Data::Folder(folder) => Store::open(folder, expected),
+        Data::Memory => Store::in_memory(expected),
+    };
+    opened.map_err(|source| StartError::Store { folder: options.data.to_string(), source })
 }
 
 /// Deletes state of groups whose removal was durable when the process ended, but whose data was not gone yet.
 fn sweep_removed(options: &NodeOptions, store: &Store) -> Result<(), StartError> {
     let live = store.groups.iter().map(|group| (group.record.local, group.state_epoch)).collect();
     let swept = store::sweep::sweep(&*store.state, &live, &BTreeSet::new())
-        .map_err(|error| StartError::Store { folder: options.data.display().to_string(), source: error.into() })?;
+        .map_err(|error| StartError::Store { folder: options.data.to_string(), source: error.into() })?;
     if swept > 0 {
         tracing::info!(keys = swept, "deleted what removed groups had left behind");
     }

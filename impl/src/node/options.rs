@@ -85,6 +85,25 @@ impl GroupOptions {
     }
 }
 
+/// Where a node keeps its groups: logs, terms, votes and states.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Data {
+    /// In a folder, which is made if it is not there. What is acknowledged is synced to disk on a quorum.
+    Folder(PathBuf),
+    /// In memory, for tests, measurements and data that may go: what is acknowledged is in the memory of a quorum. A node that ends has forgotten its
+    /// votes; its peers know it by its store id and refuse its successor, so it comes back under a new node id only.
+    Memory,
+}
+
+impl fmt::Display for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(folder) => folder.display().fmt(f),
+            Self::Memory => f.write_str("(memory)"),
+        }
+    }
+}
+
 /// What a node is told at its start.
 #[derive(Debug)]
 pub struct NodeOptions {
@@ -94,8 +113,8 @@ pub struct NodeOptions {
     pub cluster: u128,
     /// The one port; number 0 lets the system choose.
     pub listen: SocketAddr,
-    /// The data folder; made if it is not there.
-    pub data: PathBuf,
+    /// Where it keeps what it must not forget.
+    pub data: Data,
     /// Where the other nodes are reached.
     pub peers: BTreeMap<NodeId, String>,
     /// Which header to speak with them.
@@ -115,11 +134,16 @@ pub struct NodeOptions {
 impl NodeOptions {
     /// A node with nothing but a name, an address and a folder: defaults for everything else.
     pub fn new(node: NodeId, listen: SocketAddr, data: impl Into<PathBuf>) -> Self {
+        Self { data: Data::Folder(data.into()), ..Self::in_memory(node, listen) }
+    }
+
+    /// A node without a disk, see [`Data::Memory`]: defaults for everything else.
+    pub fn in_memory(node: NodeId, listen: SocketAddr) -> Self {
         Self {
             node,
             cluster: 0,
             listen,
-            data: data.into(),
+            data: Data::Memory,
             peers: BTreeMap::new(),
             header: HeaderPolicy::default(),
             timers: Timers::default(),
@@ -149,7 +173,7 @@ impl From<NodeConfig> for NodeOptions {
             node: config.node,
             cluster: config.cluster.0,
             listen: config.listen,
-            data: config.data,
+            data: Data::Folder(config.data),
             peers: config.peers.into_iter().map(|(id, address)| (id, address.to_string())).collect(),
             header: config.header,
             timers: config.timers,

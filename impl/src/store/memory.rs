@@ -1,4 +1,4 @@
-//! An engine in memory, for tests and simulation. It forgets what was not synced when told to crash, and fails when told to.
+//! An engine in memory, for nodes without a disk, tests and simulation. It forgets what was not synced when told to crash, and fails when told to.
 
 use super::engine::{Batch, Change, Durability, Engine, EngineError, Read, Space, Visit};
 use bytes::Bytes;
@@ -18,17 +18,18 @@ pub enum Survivors {
 }
 
 /// An ordered store in memory. Clones share it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct MemoryEngine {
     inner: Arc<Mutex<Inner>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inner {
     /// Behind an `Arc`, so that a snapshot is one reference; a commit copies the maps only while a snapshot lives.
     items: Arc<Items>,
-    /// Per batch since the last sync, what its changes replaced, in order.
+    /// Per batch since the last sync, what its changes replaced, in order. Not kept by a store that never crashes.
     unsynced: Vec<Vec<(Space, Bytes, Option<Bytes>)>>,
+    crashes: bool,
     syncs: u64,
     failing: bool,
 }
@@ -41,9 +42,19 @@ struct Items {
 }
 
 impl MemoryEngine {
-    /// An empty store.
+    /// An empty store that remembers what a crash takes.
     pub fn new() -> Self {
-        Self::default()
+        Self::holding(Items::default(), true)
+    }
+
+    /// An empty store that ends with the process: [`MemoryEngine::crash`] loses nothing.
+    pub fn without_crashes() -> Self {
+        Self::holding(Items::default(), false)
+    }
+
+    fn holding(items: Items, crashes: bool) -> Self {
+        let inner = Inner { items: Arc::new(items), unsynced: Vec::new(), crashes, syncs: 0, failing: false };
+        Self { inner: Arc::new(Mutex::new(inner)) }
     }
 
     /// What the next life of the store finds: everything synced, and the survivors among the rest. This one is left as it is.
@@ -57,7 +68,7 @@ impl MemoryEngine {
         for (space, key, old) in inner.unsynced.iter().skip(keep).rev().flat_map(|undo| undo.iter().rev()) {
             items.set(*space, key.clone(), old.clone());
         }
-        Self { inner: Arc::new(Mutex::new(Inner { items: Arc::new(items), ..Inner::default() })) }
+        Self::holding(items, inner.crashes)
     }
 
     /// From now on every commit and sync fails.
@@ -81,6 +92,12 @@ impl MemoryEngine {
 
     fn view(&self) -> Arc<Items> {
         self.lock().items.clone()
+    }
+}
+
+impl Default for MemoryEngine {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -126,6 +143,7 @@ impl Engine for MemoryEngine {
     fn commit(&self, batch: Batch, durability: Durability) -> Result<(), EngineError> {
         let mut inner = self.lock();
         inner.check("commit")?;
+        let durability = if inner.crashes { durability } else { Durability::Synced };
         let items = Arc::make_mut(&mut inner.items);
         let mut undo = Vec::with_capacity(if durability == Durability::Synced { 0 } else { batch.changes.len() });
         for change in batch.changes {

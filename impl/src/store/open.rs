@@ -6,6 +6,7 @@ use super::{
     format::{self, Expected, FORMAT, FolderLock, FormatError, Identity},
     journal::{self, JournalError},
     ledger::Clash,
+    memory::MemoryEngine,
     meta::{self, MetaError},
     reader::LogReader,
     record::RecordError,
@@ -14,7 +15,7 @@ use super::{
     rounds::Rounds,
     storage::Storage,
     witness::{Mark, Witness, WitnessError},
-    witness_file::{DiskFile, WitnessFile},
+    witness_file::{DiskFile, MemoryFile, WitnessFile},
 };
 use rand::{TryRng, rngs::SysRng};
 use std::{
@@ -168,6 +169,13 @@ impl Store {
         Ok(Self { lock: Some(lock), ..Self::recover(identity, log, state, witness)? })
     }
 
+    /// Makes a store that ends with the process.
+    pub fn in_memory(expected: Expected) -> Result<Self, OpenError> {
+        let engine = || Arc::new(MemoryEngine::without_crashes());
+        let seams = Seams { log: engine(), state: engine(), witness: Box::new(MemoryFile::default()), fresh_store: new_store_id()? };
+        Self::open_with(seams, expected)
+    }
+
     /// Opens a store over engines and files of the caller, and makes it if the log database is empty and the witness blank.
     pub fn open_with(seams: Seams, expected: Expected) -> Result<Self, OpenError> {
         let Seams { log, state, witness, fresh_store } = seams;
@@ -239,9 +247,7 @@ fn create(folder: &Folder<'_>, expected: Expected) -> Result<Identity, OpenError
             fs::remove_dir_all(&place).map_err(FormatError::io("remove the rest of an interrupted creation", &place))?;
         }
     }
-    let mut store = [0; 16];
-    SysRng.try_fill_bytes(&mut store).map_err(|error| OpenError::Random(io::Error::other(error)))?;
-    let identity = Identity { format: FORMAT, cluster: expected.cluster, node: expected.node, store: u128::from_le_bytes(store) };
+    let identity = Identity { format: FORMAT, cluster: expected.cluster, node: expected.node, store: new_store_id()? };
     let log = FjallEngine::open(&folder.log(), Kind::Log)?;
     drop(FjallEngine::open(&folder.state(), Kind::State)?);
     let file = DiskFile::create(&folder.witness()).map_err(WitnessError::from)?;
@@ -249,6 +255,12 @@ fn create(folder: &Folder<'_>, expected: Expected) -> Result<Identity, OpenError
     format::sync_folder(folder.0)?;
     format::write_identity(folder.0, &identity)?;
     Ok(identity)
+}
+
+fn new_store_id() -> Result<u128, OpenError> {
+    let mut store = [0; 16];
+    SysRng.try_fill_bytes(&mut store).map_err(|error| OpenError::Random(io::Error::other(error)))?;
+    Ok(u128::from_le_bytes(store))
 }
 
 /// Refuses a folder that lost its identity file after it was used.

@@ -2,6 +2,7 @@
 
 #[path = "../free_port/mod.rs"]
 mod free_port;
+mod memory;
 mod support;
 
 use roadstead::{

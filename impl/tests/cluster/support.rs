@@ -5,13 +5,14 @@ use bytes::Bytes;
 use roadstead::{
     config::{Limits, Timers},
     launcher::{Group, Launcher},
-    node::{GroupOptions, NodeOptions, Services},
+    node::{Data, GroupOptions, NodeOptions, Services},
     state_machine::{Command, StateMachine, StateMachineError, StateRead, StateWrite},
 };
 use roadstead_spec::{GroupId, NodeId};
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
@@ -58,14 +59,24 @@ pub(crate) struct Cluster {
     addresses: BTreeMap<NodeId, SocketAddr>,
     groups: Vec<GroupOptions>,
     running: BTreeMap<NodeId, Launcher>,
+    data: fn(PathBuf) -> Data,
 }
 
 impl Cluster {
     pub(crate) async fn start(nodes: u32, groups: &[i32]) -> Self {
+        Self::start_with(nodes, groups, Data::Folder).await
+    }
+
+    /// Nodes that forget everything with their end.
+    pub(crate) async fn start_in_memory(nodes: u32, groups: &[i32]) -> Self {
+        Self::start_with(nodes, groups, |_| Data::Memory).await
+    }
+
+    async fn start_with(nodes: u32, groups: &[i32], data: fn(PathBuf) -> Data) -> Self {
         let ids: Vec<NodeId> = (1..=nodes).map(NodeId).collect();
         let addresses = ids.iter().map(|id| (*id, free_address())).collect();
         let groups = groups.iter().map(|id| GroupOptions::raft(GroupId::new(*id).unwrap(), "counter", &ids)).collect();
-        let mut cluster = Self { folder: TempDir::new().unwrap(), addresses, groups, running: BTreeMap::new() };
+        let mut cluster = Self { folder: TempDir::new().unwrap(), addresses, groups, running: BTreeMap::new(), data };
         for id in ids {
             cluster.start_node(id).await;
         }
@@ -82,7 +93,8 @@ impl Cluster {
             limits: Limits { snapshot_entries: SNAPSHOT_ENTRIES, snapshot_keep_entries: 0, ..Limits::default() },
             groups: self.groups.clone(),
             services: Services::default().with("counter", || Box::new(Counter)),
-            ..NodeOptions::new(id, self.addresses[&id], self.folder.path().join(format!("n{id}")))
+            data: (self.data)(self.folder.path().join(format!("n{id}"))),
+            ..NodeOptions::in_memory(id, self.addresses[&id])
         };
         let launcher = Launcher::bind(self.addresses[&id], options).await.unwrap();
         self.running.insert(id, launcher);

@@ -1,0 +1,143 @@
+//! Who makes submissions durable and who applies entries: threads of their own above a disk, the event loop itself above memory.
+//!
+//! Waking a thread costs more than anything that these machines do in memory, and memory never makes the loop wait.
+
+use super::event_loop::Internal;
+use crate::{
+    applier::{Applier, ApplierSender, ApplierThread, Done, Job, NotSent},
+    store::{Completion, Storage, StorageHandle, StorageThread, Submission, engine::EngineError, stats::StorageStats},
+};
+use std::{io, sync::Arc, time::Duration};
+use tokio::{sync::mpsc, time::Instant};
+
+/// The worker has ended, for a reason that was reported or is this one.
+pub(crate) struct Ended(pub(crate) String);
+
+/// Makes submissions durable.
+pub(crate) enum Durability {
+    /// On a disk.
+    Disk { thread: StorageThread, handle: StorageHandle },
+    /// As long as the process lives.
+    Memory { storage: Box<Storage>, stats: Arc<StorageStats> },
+}
+
+impl Durability {
+    pub(crate) fn on_disk(storage: Storage, done: mpsc::UnboundedSender<Internal>) -> io::Result<Self> {
+        let on_complete = move |result: Result<_, _>| {
+            drop(done.send(Internal::Durable(result.map_err(|error: crate::store::StorageError| error.to_string()))))
+        };
+        let thread = StorageThread::spawn(storage, on_complete)?;
+        Ok(Self::Disk { handle: thread.handle(), thread })
+    }
+
+    pub(crate) fn in_memory(storage: Storage) -> Self {
+        Self::Memory { stats: storage.stats(), storage: Box::new(storage) }
+    }
+
+    /// Takes all submissions. What is durable at once is returned; the rest is reported as [`Internal::Durable`].
+    pub(crate) fn submit(&mut self, submissions: &mut Vec<Submission>) -> Result<Vec<Completion>, Ended> {
+        match self {
+            Self::Disk { handle, .. } => match handle.submit(submissions) {
+                Ok(()) => Ok(Vec::new()),
+                Err(stopped) => Err(Ended(stopped.to_string())),
+            },
+            Self::Memory { storage, .. } => storage.turn(submissions).map_err(|error| Ended(error.to_string())),
+        }
+    }
+
+    /// See [`StorageHandle::has_room`].
+    pub(crate) fn has_room(&self) -> bool {
+        match self {
+            Self::Disk { handle, .. } => handle.has_room(),
+            Self::Memory { .. } => true,
+        }
+    }
+
+    pub(crate) fn stats(&self) -> &Arc<StorageStats> {
+        match self {
+            Self::Disk { handle, .. } => handle.stats(),
+            Self::Memory { stats, .. } => stats,
+        }
+    }
+
+    /// Finishes what was submitted.
+    pub(crate) fn stop(self) {
+        match self {
+            Self::Disk { thread, .. } => thread.stop(),
+            Self::Memory { .. } => {}
+        }
+    }
+}
+
+/// Applies entries and answers queries.
+pub(crate) enum Applying {
+    /// On threads of its own.
+    Threads { threads: ApplierThread, sender: ApplierSender },
+    /// On the event loop.
+    Inline { applier: Box<Applier>, started: Instant },
+}
+
+impl Applying {
+    pub(crate) fn on_threads(applier: Applier, internal: &mpsc::UnboundedSender<Internal>) -> io::Result<Self> {
+        let (done, fatal) = (internal.clone(), internal.clone());
+        let on_done = move |answers| drop(done.send(Internal::Done(answers)));
+        let on_fatal = move |error: EngineError| drop(fatal.send(Internal::Fatal(error.to_string())));
+        let threads = ApplierThread::spawn(applier, on_done, on_fatal)?;
+        Ok(Self::Threads { sender: threads.sender(), threads })
+    }
+
+    pub(crate) fn inline(applier: Applier) -> Self {
+        Self::Inline { applier: Box::new(applier), started: Instant::now() }
+    }
+
+    /// Does the jobs, or hands them over; those that there is no room for stay in the list. What is done at once is returned; the rest is
+    /// reported as [`Internal::Done`].
+    pub(crate) fn take(&mut self, jobs: &mut Vec<Job>) -> Result<Vec<Done>, Ended> {
+        match self {
+            Self::Threads { sender, .. } if !jobs.is_empty() => match sender.try_send(std::mem::take(jobs)) {
+                Ok(()) => Ok(Vec::new()),
+                Err(NotSent::Full(refused)) => {
+                    *jobs = refused;
+                    Ok(Vec::new())
+                }
+                Err(stopped @ NotSent::Stopped(_)) => Err(Ended(stopped.to_string())),
+            },
+            Self::Threads { .. } => Ok(Vec::new()),
+            Self::Inline { applier, started } => {
+                if jobs.is_empty() && applier.background_due().is_none_or(|due| due > started.elapsed()) {
+                    return Ok(Vec::new());
+                }
+                turn(applier, started.elapsed(), jobs).map_err(|error| Ended(error.to_string()))
+            }
+        }
+    }
+
+    /// When [`Self::take`] must be called again even without jobs.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        match self {
+            Self::Threads { .. } => None,
+            Self::Inline { applier, started } => applier.background_due().map(|due| *started + due),
+        }
+    }
+
+    /// Makes the state durable and ends.
+    pub(crate) fn stop(self) {
+        match self {
+            Self::Threads { threads, sender } => {
+                let _ = sender.try_send(vec![Job::Checkpoint]);
+                threads.stop();
+            }
+            Self::Inline { .. } => {}
+        }
+    }
+}
+
+/// One turn with its syncs, which cost nothing in memory.
+fn turn(applier: &mut Applier, now: Duration, jobs: &mut Vec<Job>) -> Result<Vec<Done>, EngineError> {
+    let mut done = applier.turn(now, jobs)?;
+    while let Some(ticket) = applier.sync_wanted() {
+        let synced = ticket.sync()?;
+        done.extend(applier.synced(&synced));
+    }
+    Ok(done)
+}
