@@ -42,13 +42,22 @@ enum Kind {
     Gauge,
 }
 
+impl Kind {
+    fn encode(self, encoder: &mut MetricEncoder<'_>, value: &f64) -> Result<(), fmt::Error> {
+        match self {
+            Self::Counter => encoder.encode_counter::<NoLabelSet, _, u64>(value, None),
+            Self::Gauge => encoder.encode_gauge(value),
+        }
+    }
+}
+
 impl EncodeMetric for Values {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), fmt::Error> {
         for (labels, value) in &self.values {
-            let mut one = encoder.encode_family(labels)?;
-            match self.kind {
-                Kind::Counter => one.encode_counter::<NoLabelSet, _, u64>(value, None)?,
-                Kind::Gauge => one.encode_gauge(value)?,
+            if labels.is_empty() {
+                self.kind.encode(&mut encoder, value)?;
+            } else {
+                self.kind.encode(&mut encoder.encode_family(labels)?, value)?;
             }
         }
         Ok(())

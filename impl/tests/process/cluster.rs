@@ -246,6 +246,11 @@ pub(crate) fn roadstead(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_roadstead")).args(args).output().unwrap()
 }
 
+/// A number that the environment says.
+pub(crate) fn from_env(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
+}
+
 /// Waits for a condition, with a deadline.
 #[track_caller]
 pub(crate) fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {

@@ -3,7 +3,7 @@
 //! `ROADSTEAD_KILL_ROUNDS` says how many rounds (a few by default), `ROADSTEAD_KILL_SEED` repeats the choices of an earlier run.
 
 use crate::{
-    cluster::Cluster,
+    cluster::{Cluster, from_env},
     writers::{Figures, Load},
 };
 use rand::{
@@ -29,10 +29,6 @@ const DELAY_MAX: Duration = Duration::from_millis(30);
 /// Logs are compacted within a round or two, so that snapshots, too, are interrupted.
 const SMALL_LOGS: &str =
     "[limits]\nsnapshot_entries = 200\nsnapshot_keep_entries = 20\nsnapshot_chunk_bytes = 4096\nsnapshot_window_bytes = 16384";
-
-fn from_env(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
-}
 
 #[test]
 fn no_acknowledged_write_is_lost_by_kill_9_at_random_moments() {

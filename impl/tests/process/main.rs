@@ -2,6 +2,7 @@
 
 mod admin;
 mod cluster;
+mod crowd;
 mod damage;
 mod disks;
 #[path = "../free_port/mod.rs"]
@@ -13,4 +14,5 @@ mod noise;
 mod pause;
 mod snapshot;
 mod start;
+mod usage;
 mod writers;

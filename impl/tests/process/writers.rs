@@ -74,13 +74,14 @@ pub(crate) struct Load {
     groups: Vec<KvClient>,
     writers: usize,
     phase: u64,
-    running: Vec<JoinHandle<(History, u64)>>,
+    running: Vec<JoinHandle<(History, u64, Duration)>>,
     stop: Arc<AtomicBool>,
     acknowledged: Arc<watch::Sender<u64>>,
     /// Acknowledged writes of each writer, over all phases.
     floors: Arc<Vec<AtomicU64>>,
     histories: Vec<History>,
     reads: u64,
+    longest: Duration,
 }
 
 impl Load {
@@ -98,7 +99,13 @@ impl Load {
             floors: Arc::new((0..writers).map(|_| AtomicU64::new(0)).collect()),
             histories: Vec::new(),
             reads: 0,
+            longest: Duration::ZERO,
         }
+    }
+
+    /// How long the slowest write took, whatever its outcome.
+    pub(crate) fn longest_write(&self) -> Duration {
+        self.longest
     }
 
     fn group_of(&self, writer: usize) -> &KvClient {
@@ -151,9 +158,10 @@ impl Load {
     pub(crate) fn stop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         for task in std::mem::take(&mut self.running) {
-            let (history, reads) = self.runtime.block_on(task).unwrap();
+            let (history, reads, longest) = self.runtime.block_on(task).unwrap();
             self.histories.push(history);
             self.reads += reads;
+            self.longest = self.longest.max(longest);
         }
     }
 
@@ -293,12 +301,16 @@ struct Writer {
 }
 
 impl Writer {
-    async fn run(self) -> (History, u64) {
+    /// History, reads that were answered, and the time of the slowest write.
+    async fn run(self) -> (History, u64, Duration) {
         let mut history = History { writer: self.writer, phase: self.phase, fates: Vec::new() };
         let mut reads = 0;
+        let mut longest = Duration::ZERO;
         while !self.stop.load(Ordering::Relaxed) {
             let n = history.fates.len();
+            let begun = Instant::now();
             let fate = self.write(n).await;
+            longest = longest.max(begun.elapsed());
             history.fates.push(fate);
             match fate {
                 Fate::Acknowledged { .. } => {
@@ -312,7 +324,7 @@ impl Writer {
                 reads += u64::from(self.read().await);
             }
         }
-        (history, reads)
+        (history, reads, longest)
     }
 
     async fn write(&self, n: usize) -> Fate {
