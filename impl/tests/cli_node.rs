@@ -121,6 +121,26 @@ fn a_transaction_takes_the_branch_that_its_comparisons_choose() {
     child.wait().unwrap();
 }
 
+#[test]
+fn compaction_gives_up_old_revisions_and_keeps_the_newest() {
+    let node = node(GROUP);
+    let mut child = node.start(&[]);
+    for value in ["a", "b", "c"] {
+        assert_eq!(stdout(&node.kv(&["put", "key", value])), "OK\n");
+    }
+    assert_eq!(stdout(&node.kv(&["get", "key", "--rev", "3", "--value-only"])), "b\n");
+    assert_eq!(stdout(&node.kv(&["compact", "3"])), "revisions below 3 are compacted\n");
+    assert_eq!(stdout(&node.kv(&["get", "key", "--rev", "3", "--value-only"])), "b\n");
+    let gone = node.kv(&["get", "key", "--rev", "2"]);
+    assert!(!gone.status.success() && String::from_utf8_lossy(&gone.stderr).contains("compacted"), "{gone:?}");
+    assert_eq!(stdout(&node.kv(&["compact", "--physical", "--json"])), "{\"compacted\":4}\n");
+    assert_eq!(stdout(&node.kv(&["get", "key", "--value-only"])), "c\n");
+    let again = node.kv(&["compact", "4"]);
+    assert!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("compacted"), "{again:?}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
 /// A supervisor that is killed cannot stop its nodes; the end of their stdin does.
 #[test]
 fn a_node_stops_with_its_supervisor_if_told_so() {

@@ -1,5 +1,6 @@
 //! `roadstead kv`: keys and values of a group, through the native client.
 
+mod compact;
 mod del;
 mod get;
 mod print;
@@ -37,6 +38,7 @@ enum Command {
     Range(range::Args),
     Del(del::Args),
     Txn(txn::Args),
+    Compact(compact::Args),
 }
 
 /// Options of every command: which group of which cluster, and how keys and values are written.
@@ -59,6 +61,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<(), Failure> {
         Command::Range(args) => range::run(args, output),
         Command::Del(args) => del::run(args, output),
         Command::Txn(args) => txn::run(args, output),
+        Command::Compact(args) => compact::run(args, output),
     }
 }
 
