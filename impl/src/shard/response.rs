@@ -65,6 +65,12 @@ pub enum Rejection {
     /// The time was over before anything was done.
     #[error("the deadline has passed; the group may have no leader, or its quorum may be out of reach")]
     DeadlineExceeded,
+    /// Too little of a disk is free to take writes in. Reads go on.
+    #[error("no space: node {node} keeps the rest of its disk as reserve; free room there, then try again (reads go on)")]
+    NoSpace {
+        /// The node whose disk it is.
+        node: NodeId,
+    },
 }
 
 impl Response {
@@ -104,6 +110,7 @@ impl Rejection {
             Self::ShuttingDown => body::Rejection::ShuttingDown,
             Self::Malformed(why) => body::Rejection::Malformed(why),
             Self::DeadlineExceeded => body::Rejection::DeadlineExceeded,
+            Self::NoSpace { node } => body::Rejection::NoSpace { node: *node },
         }
     }
 
@@ -118,6 +125,7 @@ impl Rejection {
             body::Rejection::ShuttingDown => Self::ShuttingDown,
             body::Rejection::Malformed(why) => Self::Malformed(why.into()),
             body::Rejection::DeadlineExceeded => Self::DeadlineExceeded,
+            body::Rejection::NoSpace { node } => Self::NoSpace { node },
         }
     }
 }
