@@ -6,7 +6,7 @@ use tonic::{Response, Status, async_trait};
 
 #[async_trait]
 impl cluster_server::Cluster for Etcd {
-    /// The nodes of the configuration. Peers and clients share a port, so both lists of a member say the same.
+    /// The nodes of the configuration. Peers and clients share a port, so both lists of a member name the same one.
     async fn member_list(&self, request: tonic::Request<pb::MemberListRequest>) -> Result<Response<pb::MemberListResponse>, Status> {
         let asked = Asked::read(request.metadata(), self.0.timeout)?;
         let term = match self.0.group_without_keys(asked) {
@@ -21,9 +21,16 @@ impl cluster_server::Cluster for Etcd {
     }
 }
 
-/// A node that listens on all addresses of its machine knows none that others could use, so it names none.
+/// A node that listens on all addresses of its machine knows none that others could use, so it names none. Clients' addresses come without `http://`, which
+/// clients need not see: etcdctl 3.4 puts what it got into the request's authority as it is, and HTTP/2 servers refuse a scheme there.
 fn member(id: u32, address: &str) -> pb::Member {
     let unspecified = address.parse::<std::net::SocketAddr>().is_ok_and(|address| address.ip().is_unspecified());
-    let urls = if unspecified { Vec::new() } else { vec![format!("http://{address}")] };
-    pb::Member { id: id.into(), name: format!("node-{id}"), peer_ur_ls: urls.clone(), client_ur_ls: urls, is_learner: false }
+    let known: Vec<&str> = (!unspecified).then_some(address).into_iter().collect();
+    pb::Member {
+        id: id.into(),
+        name: format!("node-{id}"),
+        peer_ur_ls: known.iter().map(|address| format!("http://{address}")).collect(),
+        client_ur_ls: known.iter().map(|address| (*address).to_owned()).collect(),
+        is_learner: false,
+    }
 }
