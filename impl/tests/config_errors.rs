@@ -160,11 +160,20 @@ fn routes_must_make_sense() {
 
     let prefix = "a string that is not empty: what the keys begin with (other keys are [etcd] default_group's)";
     append("[etcd]\ndefault = 5\n", "folder/n1.toml:21: etcd.default: unknown key; allowed here: default_group");
-    append("[etcd]\ndefault_group = -1\n", "folder/n1.toml:21: etcd.default_group: -1 is not allowed; allowed: a whole number, 0 to 2147483647");
+    append(
+        "[etcd]\ndefault_group = -1\n",
+        "folder/n1.toml:21: etcd.default_group: -1 is not allowed; allowed: a whole number, 0 to 2147483647",
+    );
     append("[[route]]\ngroup = 5\n", "folder/n1.toml:20: [[route]] 1: prefix: missing; add for example: prefix = \"/orders/\"");
     append("[[route]]\nprefix = \"/a/\"\n", "folder/n1.toml:20: route \"/a/\": group: missing; add for example: group = 3");
-    append("[[route]]\nprefix = \"\"\ngroup = 5\n", &format!("folder/n1.toml:21: [[route]] 1: prefix: \"\" is not allowed; allowed: {prefix}"));
-    append("[[route]]\nprefix = 7\ngroup = 5\n", &format!("folder/n1.toml:21: [[route]] 1: prefix: the number 7 is not allowed; write {prefix}"));
+    append(
+        "[[route]]\nprefix = \"\"\ngroup = 5\n",
+        &format!("folder/n1.toml:21: [[route]] 1: prefix: \"\" is not allowed; allowed: {prefix}"),
+    );
+    append(
+        "[[route]]\nprefix = 7\ngroup = 5\n",
+        &format!("folder/n1.toml:21: [[route]] 1: prefix: the number 7 is not allowed; write {prefix}"),
+    );
     append(
         "[[route]]\nprefix = \"/a/\"\ngroup = 2147483648\n",
         "folder/n1.toml:22: route \"/a/\": group: 2147483648 is not allowed; allowed: a whole number, 0 to 2147483647",
@@ -173,7 +182,10 @@ fn routes_must_make_sense() {
         "[[route]]\nprefix = \"/a/\"\ngroup = 5\n[[route]]\nprefix = \"/a/\"\ngroup = 6\n",
         "folder/n1.toml:24: route \"/a/\": prefix: \"/a/\" is there twice; each may appear once",
     );
-    append("[[route]]\nprefix = \"/a/\"\ngroup = 5\nto = 1\n", "folder/n1.toml:23: [[route]] 1: to: unknown key; allowed here: prefix, group");
+    append(
+        "[[route]]\nprefix = \"/a/\"\ngroup = 5\nto = 1\n",
+        "folder/n1.toml:23: [[route]] 1: to: unknown key; allowed here: prefix, group",
+    );
 }
 
 #[test]

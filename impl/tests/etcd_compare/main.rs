@@ -14,7 +14,12 @@ mod odd;
 mod server;
 
 use language::{Case, Sent, own_cases, scripts, sent};
-use roadstead::{GroupId, NodeId, config::Timers, launcher::Launcher, node::{GroupOptions, NodeOptions}};
+use roadstead::{
+    GroupId, NodeId,
+    config::Timers,
+    launcher::Launcher,
+    node::{GroupOptions, NodeOptions},
+};
 use roadstead_proto::etcdserverpb as pb;
 use server::{Etcd, Server};
 use std::time::Duration;
@@ -73,7 +78,8 @@ async fn answers_are_those_of_etcd() {
     let address = free_port::free_address();
     let options = NodeOptions { cluster: 7, timers: Timers::fast(), groups, ..NodeOptions::new(node, address, folder.path()) };
     let launcher = Launcher::bind(address, options).await.unwrap();
-    let mut pair = Pair { etcd: Server::connect(etcd.address).await, ours: Server::connect(address).await, differing: Vec::new(), compared: 0 };
+    let mut pair =
+        Pair { etcd: Server::connect(etcd.address).await, ours: Server::connect(address).await, differing: Vec::new(), compared: 0 };
 
     // Revisions begin elsewhere here, so that one that is not counted from the case's beginning shows.
     for _ in 0..5 {

@@ -7,7 +7,9 @@ use roadstead_proto::etcdserverpb::{self as pb, compare::TargetUnion, request_op
 /// Named requests, each sent to the empty store in which `a` is `1`.
 pub(crate) fn requests() -> Vec<(&'static str, Sent)> {
     let get = || pb::RangeRequest { key: "a".into(), ..pb::RangeRequest::default() };
-    let txn = |compare: pb::Compare| Sent::Txn(pb::TxnRequest { compare: vec![compare], success: vec![op(Request::RequestRange(get()))], failure: vec![] });
+    let txn = |compare: pb::Compare| {
+        Sent::Txn(pb::TxnRequest { compare: vec![compare], success: vec![op(Request::RequestRange(get()))], failure: vec![] })
+    };
     let compare = || pb::Compare { key: "a".into(), ..pb::Compare::default() };
     vec![
         ("an operation that is none", Sent::Txn(pb::TxnRequest { success: vec![pb::RequestOp { request: None }], ..Default::default() })),
@@ -16,7 +18,10 @@ pub(crate) fn requests() -> Vec<(&'static str, Sent)> {
         ("a compare without a value, mod", txn(pb::Compare { target: 2, result: 1, ..compare() })),
         ("a compare without a value, value", txn(pb::Compare { target: 3, result: 1, ..compare() })),
         ("a compare without a value, lease", txn(pb::Compare { target: 4, ..compare() })),
-        ("a compare with the value of another target", txn(pb::Compare { target: 0, target_union: Some(TargetUnion::Value("1".into())), ..compare() })),
+        (
+            "a compare with the value of another target",
+            txn(pb::Compare { target: 0, target_union: Some(TargetUnion::Value("1".into())), ..compare() }),
+        ),
         ("128 operations", many(128, 0)),
         ("129 operations", many(129, 0)),
         ("129 compares", many(1, 129)),
@@ -56,6 +61,8 @@ fn value(len: usize) -> Sent {
 }
 
 fn large_txn() -> Sent {
-    let put = |key: &str| op(Request::RequestPut(pb::PutRequest { key: key.to_owned().into(), value: vec![b'v'; 800_000].into(), ..Default::default() }));
+    let put = |key: &str| {
+        op(Request::RequestPut(pb::PutRequest { key: key.to_owned().into(), value: vec![b'v'; 800_000].into(), ..Default::default() }))
+    };
     Sent::Txn(pb::TxnRequest { success: vec![put("x"), put("y")], ..Default::default() })
 }

@@ -32,7 +32,9 @@ impl Etcd {
         command.args(["--initial-cluster", &format!("default={}", url(peer))]);
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let process = process.unwrap_or_else(|error| {
-            panic!("this test compares with a real etcd and cannot start one ({error}); install it: apt-get install etcd-server etcd-client")
+            panic!(
+                "this test compares with a real etcd and cannot start one ({error}); install it: apt-get install etcd-server etcd-client"
+            )
         });
         let mut etcd = Self { process, _folder: folder, address: client };
         etcd.wait();

@@ -28,7 +28,9 @@ impl Asked {
         let group = metadata.get(GROUP_KEY).map(|value| {
             let group = value.to_str().ok().and_then(|text| text.parse().ok()).and_then(GroupId::new);
             group.ok_or_else(|| {
-                Status::invalid_argument(format!("roadstead: {GROUP_KEY}: {value:?} is no group; a group is a whole number, 0 to 2147483647"))
+                Status::invalid_argument(format!(
+                    "roadstead: {GROUP_KEY}: {value:?} is no group; a group is a whole number, 0 to 2147483647"
+                ))
             })
         });
         let timeout = metadata.get(TIMEOUT_KEY).and_then(|value| duration(value.as_bytes()));
@@ -80,7 +82,9 @@ mod tests {
             let refused = read(&[("roadstead-group", bad)]).unwrap_err();
             assert!(refused.message().contains("whole number, 0 to 2147483647"), "{refused}");
         }
-        for (text, expected) in [("1500m", 1500), ("2S", 2000), ("4999999u", 4999), ("9S", 5000), ("1H", 5000), ("7", 5000), ("123456789m", 5000)] {
+        for (text, expected) in
+            [("1500m", 1500), ("2S", 2000), ("4999999u", 4999), ("9S", 5000), ("1H", 5000), ("7", 5000), ("123456789m", 5000)]
+        {
             assert_eq!(read(&[("grpc-timeout", text)]).unwrap().timeout.as_millis(), expected, "{text}");
         }
     }

@@ -109,3 +109,41 @@ pub(super) fn not_served(path: &str) -> Status {
 pub(super) fn message_too_large(found: &str) -> Status {
     Status::resource_exhausted(format!("grpc: received message larger than max ({found} vs. {MESSAGE_BYTES_MAX})"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use roadstead_spec::NodeId;
+
+    /// Goal: every way to fail has etcd's code and text. Source: etcd's `rpctypes/error.go`.
+    #[test]
+    fn failures_have_etcds_codes_and_texts() {
+        use Code::{FailedPrecondition, Internal, InvalidArgument, NotFound, OutOfRange, ResourceExhausted, Unavailable};
+        let group = GroupId::DEFAULT;
+        let rejected = |rejection| of_group(group, &Response::Rejected(rejection));
+        let cases = [
+            (of_service(KvError::Compacted), OutOfRange, "etcdserver: mvcc: required revision has been compacted"),
+            (of_service(KvError::FutureRevision), OutOfRange, "etcdserver: mvcc: required revision is a future revision"),
+            (of_service(KvError::EmptyKey), InvalidArgument, "etcdserver: key is not provided"),
+            (of_service(KvError::KeyNotFound), InvalidArgument, "etcdserver: key not found"),
+            (of_service(KvError::ValueProvided), InvalidArgument, "etcdserver: value is provided"),
+            (of_service(KvError::LeaseProvided), InvalidArgument, "etcdserver: lease is provided"),
+            (of_service(KvError::LeaseNotFound), NotFound, "etcdserver: requested lease not found"),
+            (of_service(KvError::TooManyOps), InvalidArgument, "etcdserver: too many operations in txn request"),
+            (of_service(KvError::DuplicateKey), InvalidArgument, "etcdserver: duplicate key given in txn request"),
+            (of_service(KvError::TooLarge), InvalidArgument, "etcdserver: request is too large"),
+            (rejected(Rejection::TooLarge { limit: 7 }), InvalidArgument, "etcdserver: request is too large"),
+            (rejected(Rejection::NotLeader { leader: None }), Unavailable, "etcdserver: no leader"),
+            (rejected(Rejection::DeadlineExceeded), Unavailable, "etcdserver: request timed out"),
+            (of_group(group, &Response::Unknown { why: "lost".into() }), Unavailable, "etcdserver: request timed out"),
+            (rejected(Rejection::ShuttingDown), Unavailable, "etcdserver: server stopped"),
+            (rejected(Rejection::Busy("full")), ResourceExhausted, "etcdserver: too many requests"),
+            (rejected(Rejection::NoSpace { node: NodeId(2) }), ResourceExhausted, "etcdserver: mvcc: database space exceeded"),
+            (rejected(Rejection::Malformed("why".into())), Internal, "roadstead: group 0: why"),
+            (foreign_answer(group), FailedPrecondition, "roadstead: group 0 does not replicate the service \"kv\""),
+        ];
+        for (status, code, text) in cases {
+            assert_eq!((status.code(), status.message()), (code, text));
+        }
+    }
+}

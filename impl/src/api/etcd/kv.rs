@@ -16,9 +16,7 @@ impl kv_server::Kv for Etcd {
         let serializable = request.serializable;
         let answered = self.0.query(asked, group, &Request::Range(translate::range(request)?), serializable).await?;
         match answered.response()? {
-            kv::Response::Range(range) => {
-                Ok(Response::new(answer::range(answered.from.header(range.revision), range, &answered.bytes)))
-            }
+            kv::Response::Range(range) => Ok(Response::new(answer::range(answered.from.header(range.revision), range, &answered.bytes))),
             _ => Err(answered.foreign()),
         }
     }

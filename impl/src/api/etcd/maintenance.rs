@@ -75,9 +75,12 @@ impl Etcd {
     /// The alarms of this node that etcd has a word for.
     pub(super) async fn alarms(&self) -> Vec<pb::AlarmType> {
         let alarms = self.0.handle.status().await.map(|status| status.alarms).unwrap_or_default();
-        alarms.iter().map(|alarm| match alarm.kind {
-            AlarmKind::NoSpace => pb::AlarmType::Nospace,
-        }).collect()
+        alarms
+            .iter()
+            .map(|alarm| match alarm.kind {
+                AlarmKind::NoSpace => pb::AlarmType::Nospace,
+            })
+            .collect()
     }
 
     /// What keeps the member from serving, in etcd's words.

@@ -1,11 +1,6 @@
 //! What the services share: the way from a request to its group and back.
 
-use super::{
-    answer::Answerer,
-    asked::Asked,
-    error,
-    keyspace::Keyspace,
-};
+use super::{answer::Answerer, asked::Asked, error, keyspace::Keyspace};
 use crate::{
     launcher::Group,
     node::Handle,
