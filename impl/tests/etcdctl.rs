@@ -6,7 +6,7 @@
 use roadstead::{
     config::{NodeConfig, Timers},
     launcher::Launcher,
-    node::NodeOptions,
+    node::{Data, NodeOptions},
 };
 use std::{
     fs,
@@ -49,7 +49,7 @@ impl Node {
         let address = free_address();
         let config = NodeConfig::load(&docs().join("examples/single.toml")).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(config.listen.to_string(), WRITTEN);
-        let options = NodeOptions { data: folder.path().join("data"), timers: Timers::fast(), ..NodeOptions::from(config) };
+        let options = NodeOptions { data: Data::Folder(folder.path().join("data")), timers: Timers::fast(), ..NodeOptions::from(config) };
         let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let launcher = Some(runtime.block_on(Launcher::bind(address, options)).unwrap());
         Self { address, runtime, launcher, _folder: folder }

@@ -7,7 +7,7 @@ mod free_port;
 #[allow(dead_code, reason = "the language's tests use it; here only requests are parsed")]
 mod kv_member;
 #[path = "../kv_script/mod.rs"]
-#[allow(dead_code, reason = "here only requests are parsed")]
+#[allow(dead_code, unused_macros, unused_imports, reason = "here only requests are parsed")]
 mod kv_script;
 mod language;
 mod odd;

@@ -16,7 +16,7 @@ mod shared;
 mod translate;
 
 use self::{keyspace::Keyspace, shared::Shared};
-use crate::node::{Handle, NodeOptions};
+use crate::node::{Data, Handle, NodeOptions};
 use std::sync::Arc;
 
 pub(super) use self::{health::router, services::Services};
@@ -52,7 +52,10 @@ impl Etcd {
             cluster_id: (cluster >> 64) as u64 ^ cluster as u64,
             member_id: options.node.0.into(),
             timeout: options.timers.request_timeout,
-            data: options.data.clone(),
+            folder: match &options.data {
+                Data::Folder(folder) => Some(folder.clone()),
+                Data::Memory => None,
+            },
         }))
     }
 }

@@ -24,8 +24,8 @@ pub(super) struct Shared {
     pub(super) member_id: u64,
     /// How long a request may wait for its outcome.
     pub(super) timeout: Duration,
-    /// The data folder.
-    pub(super) data: PathBuf,
+    /// The data folder, if the node has one.
+    pub(super) folder: Option<PathBuf>,
 }
 
 /// What a group answered.
