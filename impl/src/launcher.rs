@@ -166,6 +166,12 @@ pub struct Group {
 }
 
 impl Group {
+    /// A group of this node, whether it is here or not.
+    #[cfg(feature = "etcd")]
+    pub(crate) fn of(handle: Handle, id: GroupId, timeout: Duration) -> Self {
+        Self { id, handle, timeout }
+    }
+
     /// The group's number.
     pub fn id(&self) -> GroupId {
         self.id
@@ -198,7 +204,7 @@ impl Group {
     }
 
     /// Repeats what was refused because nobody leads, which has had no effect, until the time is over.
-    async fn request(&self, operation: Operation) -> Response {
+    pub(crate) async fn request(&self, operation: Operation) -> Response {
         let begun = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {

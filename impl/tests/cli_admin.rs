@@ -118,6 +118,7 @@ impl Node {
             peers: peers.collect(),
             storage: StorageStatus::default(),
             groups: GroupCounts::default(),
+            alarms: Vec::new(),
         }
     }
 

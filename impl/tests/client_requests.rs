@@ -241,6 +241,7 @@ fn final_refusals_end_the_request() {
         (Rejection::TooLarge { limit: 9 }, Rejected::TooLarge { group, limit: 9 }),
         (Rejection::Malformed("no"), Rejected::Malformed { group, why: "no".to_owned() }),
         (Rejection::DeadlineExceeded, Rejected::DeadlineExceeded { group }),
+        (Rejection::NoSpace { node: NodeId(3) }, Rejected::NoSpace { group, node: NodeId(3) }),
     ];
     for (rejection, reason) in cases {
         run(async move {

@@ -58,7 +58,7 @@ fn keys_must_be_known() {
     check(
         "data = \"data\"\n",
         "data = \"data\"\ndatta = 3\n",
-        "folder/n1.toml:4: datta: unknown key; allowed here: node, cluster, data, header, listen, peer, group, timers, limits, admin, log",
+        "folder/n1.toml:4: datta: unknown key; allowed here: node, cluster, data, header, listen, peer, group, etcd, route, timers, limits, admin, log",
     );
     append(
         "[timers]\nheartbeat = 3\n",
@@ -146,6 +146,46 @@ fn nothing_is_there_twice() {
     append("[[peer]]\nid = 2\naddr = \"a:1\"\n", "folder/n1.toml:21: peer 2: id: peer 2 is there twice; each may appear once");
     check("[3, 1, 2]", "[1, 2, 2]", "folder/n1.toml:18: group 5: members: 2 is there twice; each may appear once");
     check("data = \"data\"\n", "data = \"data\"\ndata = \"data\"\n", "folder/n1.toml:4: not valid TOML: duplicate key");
+}
+
+/// A group of another node is no mistake: requests for its keys are refused there, and served by no other group.
+#[test]
+fn routes_must_make_sense() {
+    let config = parse(&format!(
+        "{GOOD}[etcd]\ndefault_group = 5\n[[route]]\nprefix = \"/a/\"\ngroup = 0\n[[route]]\nprefix = \"/a/b/\"\ngroup = 77\n"
+    ));
+    let etcd = config.unwrap_or_else(|error| panic!("{error}")).etcd;
+    assert_eq!(etcd.default_group.map(|group| group.get()), Some(5));
+    assert_eq!(etcd.routes.iter().map(|route| (&*route.prefix, route.group.get())).collect::<Vec<_>>(), [("/a/", 0), ("/a/b/", 77)]);
+
+    let prefix = "a string that is not empty: what the keys begin with (other keys are [etcd] default_group's)";
+    append("[etcd]\ndefault = 5\n", "folder/n1.toml:21: etcd.default: unknown key; allowed here: default_group");
+    append(
+        "[etcd]\ndefault_group = -1\n",
+        "folder/n1.toml:21: etcd.default_group: -1 is not allowed; allowed: a whole number, 0 to 2147483647",
+    );
+    append("[[route]]\ngroup = 5\n", "folder/n1.toml:20: [[route]] 1: prefix: missing; add for example: prefix = \"/orders/\"");
+    append("[[route]]\nprefix = \"/a/\"\n", "folder/n1.toml:20: route \"/a/\": group: missing; add for example: group = 3");
+    append(
+        "[[route]]\nprefix = \"\"\ngroup = 5\n",
+        &format!("folder/n1.toml:21: [[route]] 1: prefix: \"\" is not allowed; allowed: {prefix}"),
+    );
+    append(
+        "[[route]]\nprefix = 7\ngroup = 5\n",
+        &format!("folder/n1.toml:21: [[route]] 1: prefix: the number 7 is not allowed; write {prefix}"),
+    );
+    append(
+        "[[route]]\nprefix = \"/a/\"\ngroup = 2147483648\n",
+        "folder/n1.toml:22: route \"/a/\": group: 2147483648 is not allowed; allowed: a whole number, 0 to 2147483647",
+    );
+    append(
+        "[[route]]\nprefix = \"/a/\"\ngroup = 5\n[[route]]\nprefix = \"/a/\"\ngroup = 6\n",
+        "folder/n1.toml:24: route \"/a/\": prefix: \"/a/\" is there twice; each may appear once",
+    );
+    append(
+        "[[route]]\nprefix = \"/a/\"\ngroup = 5\nto = 1\n",
+        "folder/n1.toml:23: [[route]] 1: to: unknown key; allowed here: prefix, group",
+    );
 }
 
 #[test]

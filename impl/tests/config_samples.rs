@@ -80,11 +80,11 @@ fn the_full_sample_has_every_key_and_the_real_defaults() {
 fn the_documentation_explains_every_key() {
     let text = read("operate.md");
     for (table, keys) in KEYS {
-        let tables = ["listen", "peer", "group", "timers", "limits", "admin", "log"];
+        let tables = ["listen", "peer", "group", "etcd", "route", "timers", "limits", "admin", "log"];
         for key in keys.iter().filter(|key| !(table.is_empty() && tables.contains(key))) {
             let cell = match *table {
                 "" => format!("| `{key}` |"),
-                "peer" | "group" => format!("| `[[{table}]] {key}` |"),
+                "peer" | "group" | "route" => format!("| `[[{table}]] {key}` |"),
                 _ => format!("| `[{table}] {key}` |"),
             };
             assert!(text.contains(&cell), "docs/operate.md lacks the row {cell}");

@@ -4,6 +4,7 @@
 //! pass 2^53 (ids, hashes) are strings. Times are seconds.
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Answer of `GET /v1/status`: one node, its peers, its disk, its groups in short.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +27,43 @@ pub struct NodeStatus {
     pub storage: StorageStatus,
     /// How many groups are in which state.
     pub groups: GroupCounts,
+    /// What keeps it from its full service just now; empty when all is well. An alarm goes when its cause goes.
+    #[serde(default)]
+    pub alarms: Vec<Alarm>,
+}
+
+/// Something that an operator must know of while it lasts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Alarm {
+    /// What it is.
+    pub kind: AlarmKind,
+    /// Since when it lasts, in seconds.
+    pub seconds: f64,
+    /// What it is about, in words, and what to do.
+    pub reason: String,
+}
+
+/// The kinds of alarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlarmKind {
+    /// Less than the reserve of the data folder's disk is free: groups that this node leads take no writes. etcd's NOSPACE.
+    NoSpace,
+}
+
+impl AlarmKind {
+    /// The name in JSON, metrics and texts.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoSpace => "no_space",
+        }
+    }
+}
+
+impl fmt::Display for AlarmKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// A peer as this node sees it.
@@ -333,6 +371,8 @@ pub enum ErrorCode {
     OutcomeUnknown,
     /// Data on disk is not what was written, or cannot be read.
     Damaged,
+    /// Too little of a disk is free; try again when there is room.
+    NoSpace,
     /// A fault of the node.
     Internal,
 }
@@ -350,6 +390,7 @@ impl ErrorCode {
             Self::Unavailable => 503,
             Self::Internal | Self::Damaged => 500,
             Self::OutcomeUnknown => 504,
+            Self::NoSpace => 507,
         }
     }
 }

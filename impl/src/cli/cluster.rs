@@ -198,6 +198,7 @@ pub(super) mod tests {
             peers: Vec::new(),
             storage: StorageStatus::default(),
             groups: GroupCounts::default(),
+            alarms: Vec::new(),
         };
         NodeAnswer { endpoint: format!("127.0.0.1:{}", 7399 + id).parse().unwrap(), answer: Ok((status, list)) }
     }

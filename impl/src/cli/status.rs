@@ -163,7 +163,11 @@ fn problems(report: &Report) -> impl Iterator<Item = String> {
             format!("node {}, peer {} at {}: {reason}", status.node, peer.id, peer.addr)
         })
     });
-    silent.chain(refused).chain(report.groups.iter().flat_map(|group| group.problems.clone()))
+    let alarms =
+        report.nodes.iter().filter_map(|node| node.status.as_ref()).flat_map(|status| {
+            status.alarms.iter().map(move |alarm| format!("node {}, alarm {}: {}", status.node, alarm.kind, alarm.reason))
+        });
+    silent.chain(alarms).chain(refused).chain(report.groups.iter().flat_map(|group| group.problems.clone()))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use roadstead_spec::wire::negotiation::Refusal;
-use roadstead_spec::{GroupId, Index, Term};
+use roadstead_spec::{GroupId, Index, NodeId, Term};
 use thiserror::Error;
 
 /// How a write ended.
@@ -79,6 +79,14 @@ pub enum Rejected {
     DeadlineExceeded {
         /// The group asked.
         group: GroupId,
+    },
+    /// Too little of a disk is free to take writes in. It says so at once and is not tried again: room does not come within a request's time.
+    #[error("group {group}: no space: node {node} keeps the rest of its disk as reserve; free room there, then write again (reads go on)")]
+    NoSpace {
+        /// The group asked.
+        group: GroupId,
+        /// The node whose disk it is.
+        node: NodeId,
     },
     /// The client was told of no node.
     #[error("the client has no endpoints; give it HOST:PORT of at least one node")]

@@ -177,6 +177,7 @@ impl<'a> Attempts<'a> {
             Rejection::TooLarge { limit } => Ok(End::Rejected(Rejected::TooLarge { group, limit })),
             Rejection::Malformed(why) => Ok(End::Rejected(Rejected::Malformed { group, why: why.to_owned() })),
             Rejection::DeadlineExceeded => Ok(End::Rejected(Rejected::DeadlineExceeded { group })),
+            Rejection::NoSpace { node } => Ok(End::Rejected(Rejected::NoSpace { group, node })),
         }
     }
 

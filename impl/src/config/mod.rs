@@ -4,6 +4,7 @@
 //! compared later, by whoever opens it.
 
 mod error;
+mod etcd;
 mod group;
 mod identity;
 mod parameters;
@@ -22,6 +23,7 @@ use toml::de::DeTable;
 use self::section::{Section, Source};
 pub use self::{
     error::{ConfigError, Invalid, Problem},
+    etcd::{EtcdConfig, Route},
     group::{GroupConfig, GroupDraft, MEMBERS_MAX, PBFT_MEMBERS_MIN, Protocol, Service},
     identity::{ClusterId, HostPort, NotHostPort, Token},
     parameters::{HEARTBEATS_PER_ELECTION_TIMEOUT, Limits, Parameter, Timers},
@@ -44,6 +46,8 @@ pub struct NodeConfig {
     pub header: HeaderPolicy,
     /// The groups to open at start, ascending by id, each id once. This node is a member of each and knows an address of every other member.
     pub groups: Vec<GroupConfig>,
+    /// Which group serves clients of etcd's API.
+    pub etcd: EtcdConfig,
     /// When things happen.
     pub timers: Timers,
     /// How much of everything there may be.
@@ -145,10 +149,12 @@ impl LogLevel {
 
 /// Keys of each table, apart from the numbers of [`Timers`] and [`Limits`]. The empty name is the top of the file.
 pub const KEYS: &[(&str, &[&str])] = &[
-    ("", &["node", "cluster", "data", "header", "listen", "peer", "group", "timers", "limits", "admin", "log"]),
+    ("", &["node", "cluster", "data", "header", "listen", "peer", "group", "etcd", "route", "timers", "limits", "admin", "log"]),
     ("listen", &["addr"]),
     ("peer", &["id", "addr"]),
     ("group", &["id", "generation", "service", "members", "consensus_protocol"]),
+    ("etcd", &["default_group"]),
+    ("route", &["prefix", "group"]),
     ("timers", &["profile"]),
     ("limits", &[]),
     ("admin", &["token"]),
@@ -186,6 +192,7 @@ impl NodeConfig {
         let listen = read_listen(&top)?;
         let peers = read_peers(&top, node)?;
         let groups = read_groups(&top, node, &peers)?;
+        let etcd = EtcdConfig::read(&top)?;
         let timers = Timers::read(&top.table("timers", &keys_of("timers"))?)?;
         let limits = Limits::read(&top.table("limits", &keys_of("limits"))?)?;
         if groups.len() > limits.max_groups {
@@ -196,7 +203,7 @@ impl NodeConfig {
         let admin_token = read_token(&admin)?;
         let log = read_log(&top)?;
         let data = file.parent().unwrap_or(Path::new("")).join(data);
-        Ok(Self { node, cluster, listen, data, peers, header, groups, timers, limits, admin_token, log })
+        Ok(Self { node, cluster, listen, data, peers, header, groups, etcd, timers, limits, admin_token, log })
     }
 }
 

@@ -180,6 +180,7 @@ impl EventLoop {
                 rounds: stats.rounds.load(std::sync::atomic::Ordering::Relaxed),
             },
             groups: self.parts.shard.counts(),
+            alarms: Vec::new(),
         }
     }
 

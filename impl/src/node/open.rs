@@ -83,7 +83,7 @@ pub(crate) async fn open(mut options: NodeOptions) -> Result<(EventLoop, Handle)
 #[cfg(feature = "http")]
 #[expect(clippy::unnecessary_wraps, reason = "a build without HTTP has none")]
 fn http(handle: &Handle, options: &mut NodeOptions) -> Option<HttpHandler> {
-    Some(crate::api::serve(handle.clone(), options.admin_token.take(), options.limits.http_body_bytes, options.timers.read_timeout))
+    Some(crate::api::serve(handle, options))
 }
 
 #[cfg(not(feature = "http"))]

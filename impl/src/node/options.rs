@@ -1,7 +1,7 @@
 //! What a node is told at its start, and why it may refuse to start.
 
 use crate::{
-    config::{GroupConfig, HeaderPolicy, Limits, NodeConfig, Protocol, Timers},
+    config::{EtcdConfig, GroupConfig, HeaderPolicy, Limits, NodeConfig, Protocol, Timers},
     port::BindError,
     service,
     state_machine::StateMachine,
@@ -127,6 +127,8 @@ pub struct NodeOptions {
     pub admin_token: Option<crate::config::Token>,
     /// Groups to host from the start, besides those that the data folder knows.
     pub groups: Vec<GroupOptions>,
+    /// Which group serves clients of etcd's API.
+    pub etcd: EtcdConfig,
     /// Services that groups may name.
     pub services: Services,
 }
@@ -150,6 +152,7 @@ impl NodeOptions {
             limits: Limits::default(),
             admin_token: None,
             groups: Vec::new(),
+            etcd: EtcdConfig::default(),
             services: Services::default(),
         }
     }
@@ -180,6 +183,7 @@ impl From<NodeConfig> for NodeOptions {
             limits: config.limits,
             admin_token: config.admin_token,
             groups: config.groups.into_iter().map(GroupOptions::from).collect(),
+            etcd: config.etcd,
             services: Services::default(),
         }
     }

@@ -258,7 +258,7 @@ impl Shard {
         match done {
             Done::Checkpoint { durable } => self.checkpointed(durable),
             Done::Group(key, Outcome::Answered { id, answer, applied }) => {
-                self.answered(key, id, Response::Answered { applied: applied.index, answer })
+                self.answered(key, id, Response::Answered { applied: applied.index, term: applied.term, answer })
             }
             Done::Group(key, Outcome::Behind { id, .. }) => self.answered(key, id, Response::Rejected(Rejection::DeadlineExceeded)),
             Done::Group(key, Outcome::Failed { reason, of: JobName::Query(id) }) => {

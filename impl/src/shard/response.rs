@@ -20,6 +20,8 @@ pub enum Response {
     Answered {
         /// The state that answered had applied this far.
         applied: Index,
+        /// Term of the entry there. Of a linearizable query it is the leader's: it confirms reads once an entry of its own is committed.
+        term: Term,
         /// The state machine's answer.
         answer: Bytes,
     },
@@ -65,6 +67,12 @@ pub enum Rejection {
     /// The time was over before anything was done.
     #[error("the deadline has passed; the group may have no leader, or its quorum may be out of reach")]
     DeadlineExceeded,
+    /// Too little of a disk is free to take writes in. Reads go on.
+    #[error("no space: node {node} keeps the rest of its disk as reserve; free room there, then try again (reads go on)")]
+    NoSpace {
+        /// The node whose disk it is.
+        node: NodeId,
+    },
 }
 
 impl Response {
@@ -72,17 +80,17 @@ impl Response {
     pub(crate) fn as_wire<'a>(&'a self, addresses: &'a BTreeMap<NodeId, String>) -> body::ClientResponse<'a> {
         match self {
             Self::Committed { index, term, answer } => body::ClientResponse::Committed { index: *index, term: *term, bytes: answer },
-            Self::Answered { applied, answer } => body::ClientResponse::QueryResult { applied: *applied, bytes: answer },
+            Self::Answered { applied, answer, .. } => body::ClientResponse::QueryResult { applied: *applied, bytes: answer },
             Self::Rejected(rejection) => body::ClientResponse::Rejected(rejection.as_wire(addresses)),
             Self::Unknown { why } => body::ClientResponse::Unknown { why },
         }
     }
 
-    /// From a frame; `body` is the frame's, of which the answer becomes a part without a copy.
+    /// What became of a forwarded write, from a frame; `body` is the frame's, of which the answer becomes a part without a copy.
     pub(crate) fn from_wire(response: body::ClientResponse<'_>, body: &Bytes) -> Self {
         match response {
             body::ClientResponse::Committed { index, term, bytes } => Self::Committed { index, term, answer: body.slice_ref(bytes) },
-            body::ClientResponse::QueryResult { applied, bytes } => Self::Answered { applied, answer: body.slice_ref(bytes) },
+            body::ClientResponse::QueryResult { .. } => Self::Unknown { why: "the leader answered a write as if it were a query".into() },
             body::ClientResponse::Rejected(rejection) => Self::Rejected(Rejection::from_wire(rejection)),
             body::ClientResponse::Unknown { why } => Self::Unknown { why: why.into() },
         }
@@ -104,6 +112,7 @@ impl Rejection {
             Self::ShuttingDown => body::Rejection::ShuttingDown,
             Self::Malformed(why) => body::Rejection::Malformed(why),
             Self::DeadlineExceeded => body::Rejection::DeadlineExceeded,
+            Self::NoSpace { node } => body::Rejection::NoSpace { node: *node },
         }
     }
 
@@ -118,6 +127,7 @@ impl Rejection {
             body::Rejection::ShuttingDown => Self::ShuttingDown,
             body::Rejection::Malformed(why) => Self::Malformed(why.into()),
             body::Rejection::DeadlineExceeded => Self::DeadlineExceeded,
+            body::Rejection::NoSpace { node } => Self::NoSpace { node },
         }
     }
 }

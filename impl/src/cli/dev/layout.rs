@@ -195,6 +195,9 @@ fn config_text(place: &Place, places: &[Place], groups: &BTreeMap<i32, u64>) -> 
             "\n[[group]]\nid = {id}\ngeneration = {generation}\nservice = \"kv\"\nmembers = [{members}]\nconsensus_protocol = \"raft\"\n"
         );
     }
+    if let Some(first) = groups.keys().next() {
+        let _ = write!(text, "\n[etcd]\ndefault_group = {first}\n");
+    }
     text
 }
 

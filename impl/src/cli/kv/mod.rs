@@ -89,6 +89,7 @@ impl From<KvFailure> for Failure {
             KvFailure::Unknown(_) => ErrorCode::OutcomeUnknown,
             KvFailure::Rejected(Rejected::TimedOut { .. } | Rejected::DeadlineExceeded { .. }) => ErrorCode::Unavailable,
             KvFailure::Rejected(Rejected::NoSuchGroup { .. }) => ErrorCode::NoSuchGroup,
+            KvFailure::Rejected(Rejected::NoSpace { .. }) => ErrorCode::NoSpace,
             KvFailure::Rejected(Rejected::TooLarge { .. } | Rejected::Malformed { .. } | Rejected::NoEndpoints)
             | KvFailure::Refused(_)
             | KvFailure::NotKv(_) => ErrorCode::BadRequest,

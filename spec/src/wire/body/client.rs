@@ -103,6 +103,11 @@ pub enum Rejection<'a> {
     DeadlineExceeded,
     /// There is no leader at the moment.
     NoLeader,
+    /// Too little of a disk is free: try again when there is room.
+    NoSpace {
+        /// The node whose disk it is.
+        node: NodeId,
+    },
 }
 
 /// Where the leader lives.
