@@ -389,6 +389,7 @@ impl Replica {
             self.waits_for_disk = Some(ctx.now);
             self.step(ctx, Event::DiskStalled, Payloads::None);
         }
+        self.pass_lead_on(ctx);
         self.expire(ctx);
         self.tick_transfers(ctx);
         if !self.is_busy() {

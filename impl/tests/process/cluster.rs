@@ -23,6 +23,8 @@ pub(crate) struct Node {
     pub(crate) id: u32,
     pub(crate) endpoint: String,
     pub(crate) folder: PathBuf,
+    /// Process in whose mount namespace it runs.
+    within: Option<u32>,
     process: Option<Process>,
 }
 
@@ -37,9 +39,19 @@ pub(crate) struct Cluster {
 pub(crate) struct Process(Child);
 
 impl Process {
-    pub(crate) fn spawn(config: &Path, log: &Path) -> Self {
+    /// `within`: the process in whose mount namespace it runs, if not in this one's.
+    pub(crate) fn spawn(config: &Path, log: &Path, within: Option<u32>) -> Self {
         let log = File::options().create(true).append(true).open(log).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_roadstead"));
+        let program = env!("CARGO_BIN_EXE_roadstead");
+        let mut command = match within {
+            None => Command::new(program),
+            Some(pid) => {
+                // It becomes the program: the process that is killed is the node.
+                let mut command = Command::new("nsenter");
+                command.arg(format!("--mount=/proc/{pid}/ns/mnt")).arg(program);
+                command
+            }
+        };
         command.args(["node", "--exit-with-stdin", "--config"]).arg(config);
         Self(command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).spawn().unwrap())
     }
@@ -76,7 +88,13 @@ impl Cluster {
         let endpoints: Vec<String> = (0..3).map(|_| free_endpoint()).collect();
         let nodes: Vec<Node> = (1..)
             .zip(&endpoints)
-            .map(|(id, endpoint)| Node { id, endpoint: endpoint.clone(), folder: folder.path().join(format!("n{id}")), process: None })
+            .map(|(id, endpoint)| Node {
+                id,
+                endpoint: endpoint.clone(),
+                folder: folder.path().join(format!("n{id}")),
+                within: None,
+                process: None,
+            })
             .collect();
         for node in &nodes {
             fs::create_dir(&node.folder).unwrap();
@@ -88,11 +106,19 @@ impl Cluster {
     /// Three running nodes whose groups have leaders.
     pub(crate) fn start(groups: &[i32], extra: &str) -> Self {
         let mut cluster = Self::new(groups, extra);
-        for place in 0..3 {
-            cluster.nodes[place].start();
-        }
-        cluster.wait_for_leaders();
+        cluster.start_all();
         cluster
+    }
+
+    /// Starts all three nodes and waits for leaders.
+    pub(crate) fn start_all(&mut self) {
+        self.nodes.iter_mut().for_each(Node::start);
+        self.wait_for_leaders();
+    }
+
+    /// SIGKILL to every node.
+    pub(crate) fn kill_all(&mut self) {
+        self.nodes.iter_mut().for_each(Node::kill);
     }
 
     pub(crate) fn node(&mut self, id: u32) -> &mut Node {
@@ -165,6 +191,11 @@ impl Node {
         self.folder.join("node.toml")
     }
 
+    /// From its next start on it sees the mounts of this process's namespace.
+    pub(crate) fn enter(&mut self, pid: u32) {
+        self.within = Some(pid);
+    }
+
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
@@ -176,7 +207,7 @@ impl Node {
 
     pub(crate) fn start(&mut self) {
         assert!(self.process.is_none(), "node {} runs already", self.id);
-        self.process = Some(Process::spawn(&self.config(), &self.folder.join("log")));
+        self.process = Some(Process::spawn(&self.config(), &self.folder.join("log"), self.within));
     }
 
     pub(crate) fn process(&mut self) -> &mut Process {

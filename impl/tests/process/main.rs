@@ -5,6 +5,7 @@ mod bulk;
 mod cluster;
 mod crowd;
 mod damage;
+mod disk_full;
 mod disks;
 #[path = "../free_port/mod.rs"]
 mod free_port;
@@ -13,6 +14,7 @@ mod kill;
 mod launcher;
 mod noise;
 mod pause;
+mod small_disk;
 mod snapshot;
 mod start;
 mod usage;
