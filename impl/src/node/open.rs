@@ -115,7 +115,7 @@ fn measure(options: &NodeOptions) -> Result<Option<(PathBuf, Reserve, Disk)>, St
 fn open_store(options: &NodeOptions) -> Result<Store, StartError> {
     let expected = Expected { cluster: options.cluster, node: options.node };
     let opened = match &options.data {
-        Data::Folder(folder) => Store::open(folder, expected),
+        Data::Folder(folder) => Store::open_through(folder, expected, &options.engines),
         Data::Memory => Store::in_memory(expected),
     };
     opened.map_err(|source| StartError::Store { folder: options.data.to_string(), source })

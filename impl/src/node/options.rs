@@ -5,7 +5,7 @@ use crate::{
     port::BindError,
     service,
     state_machine::StateMachine,
-    store::{OpenError, RegistryError, space::SpaceError},
+    store::{OpenError, RegistryError, open::Engines, space::SpaceError},
 };
 use roadstead_spec::{GroupId, Incarnation, NodeId};
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf};
@@ -133,6 +133,8 @@ pub struct NodeOptions {
     pub etcd: EtcdConfig,
     /// Services that groups may name.
     pub services: Services,
+    /// What stands between the node and the databases of its data folder.
+    pub engines: Engines,
 }
 
 impl NodeOptions {
@@ -157,6 +159,7 @@ impl NodeOptions {
             groups: Vec::new(),
             etcd: EtcdConfig::default(),
             services: Services::default(),
+            engines: Engines::default(),
         }
     }
 }
@@ -189,6 +192,7 @@ impl From<NodeConfig> for NodeOptions {
             groups: config.groups.into_iter().map(GroupOptions::from).collect(),
             etcd: config.etcd,
             services: Services::default(),
+            engines: Engines::default(),
         }
     }
 }

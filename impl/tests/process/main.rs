@@ -5,8 +5,11 @@ mod bulk;
 mod cluster;
 mod crowd;
 mod damage;
+mod disk_fault;
 mod disk_full;
 mod disks;
+mod embedded;
+mod fault_file;
 #[path = "../free_port/mod.rs"]
 mod free_port;
 mod groups;
