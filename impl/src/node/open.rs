@@ -279,6 +279,7 @@ fn port_options(options: &NodeOptions, registry: &Registry, store: u128, boot: u
 }
 
 /// A seed for jitter and nonces. Where the system has no randomness, the clock serves: a seed need not be secret.
+#[expect(clippy::disallowed_methods, reason = "a seed decides nothing about time")]
 fn seed() -> u64 {
     SysRng.try_next_u64().unwrap_or_else(|_| {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();

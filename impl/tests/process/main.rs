@@ -2,6 +2,7 @@
 
 mod admin;
 mod bulk;
+mod clock;
 mod cluster;
 mod crowd;
 mod damage;
@@ -16,6 +17,8 @@ mod groups;
 mod kill;
 mod launcher;
 mod noise;
+mod links;
+mod partition;
 mod pause;
 mod small_disk;
 mod snapshot;
