@@ -257,7 +257,11 @@ impl EventLoop {
                 registry.into_iter().for_each(|completion| self.change_durable(completion.ticket));
                 self.inbox.push(Input::Durable(groups));
             }
-            Internal::Done(done) => self.inbox.push(Input::Done(done)),
+            Internal::Done(done) => {
+                // Taken with this very turn: their frames are made, and go or wait within the bound of their connection.
+                self.parts.applying.taken(done.iter().map(Done::answer_bytes).sum());
+                self.inbox.push(Input::Done(done));
+            }
             Internal::Room(room) => self.room_changed(room),
             Internal::LogRead { read, entries } => self.inbox.push(Input::LogRead { read, entries }),
             Internal::Durable(Err(reason)) | Internal::Fatal(reason) => {

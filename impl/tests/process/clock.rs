@@ -45,7 +45,9 @@ fn a_clock_that_is_set_back_and_forth_disturbs_nobody() {
     load.start();
     load.acknowledged(50);
     let state = |cluster: &Cluster| {
-        let of = |group: i32| cluster.nodes.iter().map(move |node| node.group(group).unwrap()).map(|group| (group["leader"].clone(), group["epoch"].clone()));
+        let of = |group: i32| {
+            cluster.nodes.iter().map(move |node| node.group(group).unwrap()).map(|group| (group["leader"].clone(), group["epoch"].clone()))
+        };
         [1, 2].map(|group| of(group).collect::<Vec<_>>())
     };
     let before = state(&cluster);
