@@ -17,10 +17,39 @@ use std::{
 /// How often a waiting thread looks whether it may go on.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// What may flow from a node to another, whoever dialled.
+/// What may flow from one end to another, whoever dialled.
 #[derive(Default)]
-struct Way {
+pub(crate) struct Way {
     cut: AtomicBool,
+}
+
+impl Way {
+    /// Holds back what flows, or lets it go.
+    pub(crate) fn cut(&self, cut: bool) {
+        self.cut.store(cut, Ordering::SeqCst);
+    }
+}
+
+/// A proxy that a test puts before one node; it ends when this is dropped.
+pub(crate) struct Proxy {
+    pub(crate) address: String,
+    /// What the node says.
+    pub(crate) answers: Arc<Way>,
+    over: Arc<AtomicBool>,
+}
+
+impl Proxy {
+    pub(crate) fn before(target: &str) -> Self {
+        let (answers, over) = (Arc::<Way>::default(), Arc::<AtomicBool>::default());
+        let address = listen(target.to_owned(), [Arc::default(), Arc::clone(&answers)], Arc::clone(&over));
+        Self { address, answers, over }
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::SeqCst);
+    }
 }
 
 /// All ways between three nodes.
@@ -41,37 +70,16 @@ impl Links {
 
     /// Holds back what `from` says to `to`.
     pub(crate) fn cut(&self, from: u32, to: u32) {
-        self.ways[&(from, to)].cut.store(true, Ordering::SeqCst);
+        self.ways[&(from, to)].cut(true);
     }
 
     /// Everything flows again.
     pub(crate) fn heal(&self) {
-        self.ways.values().for_each(|way| way.cut.store(false, Ordering::SeqCst));
+        self.ways.values().for_each(|way| way.cut(false));
     }
 
-    /// Listens for `dialler`, and passes on to `target`.
     fn proxy(&self, dialler: u32, other: u32, target: &str) -> String {
-        let listener = TcpListener::bind(free_address()).unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        listener.set_nonblocking(true).unwrap();
-        let (there, back, over) = (self.way(dialler, other), self.way(other, dialler), Arc::clone(&self.over));
-        let target = target.to_owned();
-        thread::spawn(move || {
-            while !over.load(Ordering::SeqCst) {
-                let Ok((near, _)) = listener.accept() else {
-                    thread::sleep(LOOK);
-                    continue;
-                };
-                // A refused connection is seen by the dialler as one that is closed at once.
-                let Ok(far) = TcpStream::connect(&target) else { continue };
-                let ways = [(&near, &far, &there), (&far, &near, &back)];
-                for (from, to, way) in ways.map(|(from, to, way)| (from.try_clone().unwrap(), to.try_clone().unwrap(), Arc::clone(way))) {
-                    let over = Arc::clone(&over);
-                    thread::spawn(move || pass(from, to, &way, &over));
-                }
-            }
-        });
-        address
+        listen(target.to_owned(), [self.way(dialler, other), self.way(other, dialler)], Arc::clone(&self.over))
     }
 
     fn way(&self, from: u32, to: u32) -> Arc<Way> {
@@ -84,6 +92,28 @@ impl Drop for Links {
     fn drop(&mut self) {
         self.over.store(true, Ordering::SeqCst);
     }
+}
+
+/// Listens, and passes on to `target` over the first way and back over the second.
+fn listen(target: String, ways: [Arc<Way>; 2], over: Arc<AtomicBool>) -> String {
+    let listener = TcpListener::bind(free_address()).unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    listener.set_nonblocking(true).unwrap();
+    thread::spawn(move || {
+        while !over.load(Ordering::SeqCst) {
+            let Ok((near, _)) = listener.accept() else {
+                thread::sleep(LOOK);
+                continue;
+            };
+            // A refused connection is seen by the dialler as one that is closed at once.
+            let Ok(far) = TcpStream::connect(&target) else { continue };
+            for ((from, to), way) in [(&near, &far), (&far, &near)].into_iter().zip(&ways) {
+                let (from, to, way, over) = (from.try_clone().unwrap(), to.try_clone().unwrap(), Arc::clone(way), Arc::clone(&over));
+                thread::spawn(move || pass(from, to, &way, &over));
+            }
+        }
+    });
+    address
 }
 
 /// Copies one direction of a connection until either end closes.
