@@ -135,9 +135,9 @@ impl Context {
 
     /// When a follower that hears nothing may grant pre-votes, and when it stands itself: drawn from one to two election timeouts (Raft paper §5.2). One
     /// whose disk runs full lets the others go first, since it would take no writes in.
-    pub(crate) fn election_deadlines(&mut self) -> (Millis, Millis) {
+    pub(crate) fn election_deadlines(&mut self, leads: bool) -> (Millis, Millis) {
         let shortest = self.options.timers.election_timeout.as_millis() as u64;
-        let late = if self.space.is_short() { 2 * shortest } else { 0 };
+        let late = if self.space.is_short() && !leads { 2 * shortest } else { 0 };
         let drawn = late + self.rng.random_range(shortest..=2 * shortest);
         (self.now.plus(shortest), self.now.plus(drawn))
     }
