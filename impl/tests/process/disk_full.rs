@@ -83,6 +83,10 @@ fn full_disks_refuse_writes_and_serve_reads_until_there_is_room() {
     let taken = fill(&cluster, &load);
     assert!(taken > 10, "only {taken} writes were taken before the disks were full");
     wait_for_alarms(&cluster, &[1, 2, 3], true);
+    for endpoint in cluster.endpoints() {
+        let free = admin::metric(&endpoint, "roadstead_disk_free_bytes").unwrap() as u64 / 1024;
+        assert!(free < RESERVE_KIB && free > RESERVE_KIB * 3 / 4, "the reserve is for what was accepted: {free} KiB are free");
+    }
     reads_go_on(&cluster, &load);
     let endpoints = cluster.endpoints().join(",");
     let put = roadstead(&["kv", "put", "key", "value", "--endpoints", &endpoints]);

@@ -2,6 +2,7 @@
 //! The others go on at nearly their pace, and memory stays within its bounds.
 
 use crate::{
+    admin,
     cluster::{Cluster, DEADLINE, until},
     embedded::Embedded,
     links::Proxy,
@@ -92,7 +93,7 @@ fn clients_that_do_not_read_harm_nobody() {
     }
     unharmed(before, latency(&load, &probe, PROBES));
     until("the one that does not read to be closed", || {
-        let metrics = crate::admin::text(cluster.endpoint(leader), "/metrics").unwrap();
+        let metrics = admin::text(cluster.endpoint(leader), "/metrics").unwrap();
         metrics.contains("roadstead_connections_closed_total{reason=\"slow_reader\"}").then_some(())
     });
     asked.iter().for_each(JoinHandle::abort);
@@ -182,12 +183,7 @@ fn a_flooded_group_harms_no_other() {
             })
         })
         .collect();
-    let busy = |cluster: &Cluster| {
-        let leader = cluster.leader(1);
-        let metrics = crate::admin::text(cluster.endpoint(leader), "/metrics").unwrap();
-        let line = metrics.lines().find_map(|line| line.strip_prefix("roadstead_busy_total{} ")).unwrap();
-        line.parse::<f64>().unwrap()
-    };
+    let busy = |cluster: &Cluster| admin::metric(cluster.endpoint(cluster.leader(1)), "roadstead_busy_total").unwrap();
     until("the flooded group to answer busy", || (busy(&cluster) > 0.0).then_some(()));
     unharmed(before, latency(&load, &probe, PROBES));
     over.store(true, Ordering::Relaxed);
