@@ -1,6 +1,6 @@
 //! A cluster of processes: generated configurations, start, signals, and an end that comes in any case.
 
-use crate::admin;
+use crate::{admin, small_disk::is_root};
 use roadstead::client::{Client, ClientOptions};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -55,6 +55,9 @@ impl Process {
             Some(pid) => {
                 // It becomes the program: the process that is killed is the node.
                 let mut command = Command::new("nsenter");
+                if !is_root() {
+                    command.arg(format!("--user=/proc/{pid}/ns/user")).arg("--preserve-credentials");
+                }
                 command.arg(format!("--mount=/proc/{pid}/ns/mnt")).arg(program);
                 command
             }

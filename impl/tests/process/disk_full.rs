@@ -147,6 +147,8 @@ fn a_full_leader_passes_the_lead_on_and_a_full_quorum_refuses() {
         Err(KvFailure::Rejected(Rejected::NoSpace { node, .. })) => Some(node.0),
         _ => None,
     });
+    let why = cluster.nodes[second as usize - 1].group(1).unwrap()["unavailable"].clone();
+    assert!(why.as_str().is_some_and(|why| why.contains("no space: node ")), "the group's status says why: {why}");
     assert!(refusal != second && alarms(cluster.endpoint(second)).is_empty(), "node {second} has room; node {refusal} was named");
     // The full ones, which stay behind, send those who ask them to the leader.
     for endpoint in cluster.endpoints() {
