@@ -58,7 +58,7 @@ fn keys_must_be_known() {
     check(
         "data = \"data\"\n",
         "data = \"data\"\ndatta = 3\n",
-        "folder/n1.toml:4: datta: unknown key; allowed here: node, cluster, data, header, listen, peer, group, etcd, route, timers, limits, admin, log",
+        "folder/n1.toml:4: datta: unknown key; allowed here: node, cluster, data, header, listen, peer, group, etcd, route, timers, limits, storage, admin, log",
     );
     append(
         "[timers]\nheartbeat = 3\n",

@@ -80,7 +80,7 @@ fn the_full_sample_has_every_key_and_the_real_defaults() {
 fn the_documentation_explains_every_key() {
     let text = read("operate.md");
     for (table, keys) in KEYS {
-        let tables = ["listen", "peer", "group", "etcd", "route", "timers", "limits", "admin", "log"];
+        let tables = ["listen", "peer", "group", "etcd", "route", "timers", "limits", "storage", "admin", "log"];
         for key in keys.iter().filter(|key| !(table.is_empty() && tables.contains(key))) {
             let cell = match *table {
                 "" => format!("| `{key}` |"),

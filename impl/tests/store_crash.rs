@@ -3,7 +3,10 @@
 
 mod store_common;
 
-use rand::{RngExt, SeedableRng, rngs::StdRng};
+use rand::{
+    RngExt, SeedableRng, TryRng,
+    rngs::{StdRng, SysRng},
+};
 use roadstead::store::{Append, GroupRecord, Recovered, StorageThread, Store, Write, format::FormatError, open::OpenError};
 use roadstead_spec::{EntryId, GroupId, Index, Term, raft::HardState, raft::Run};
 use std::{
@@ -12,7 +15,6 @@ use std::{
     path::Path,
     process::{Child, ChildStdout, Command, Stdio},
     sync::mpsc::channel,
-    time::{SystemTime, UNIX_EPOCH},
 };
 use store_common::*;
 
@@ -164,7 +166,7 @@ fn spawn_child(dir: &Path) -> (Child, Lines<BufReader<ChildStdout>>) {
 /// Twelve lives of a process on one folder, each ended by SIGKILL after a random number of reports.
 #[test]
 fn nothing_reported_is_lost_by_kill() {
-    let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
+    let seed = SysRng.try_next_u64().unwrap();
     println!("seed {seed}");
     let mut rng = StdRng::seed_from_u64(seed);
     let dir = tempfile::tempdir().unwrap();

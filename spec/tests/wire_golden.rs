@@ -3,8 +3,8 @@
 
 use roadstead_spec::raft::{Behind, Message, ReadId, Round, Run, Slice};
 use roadstead_spec::wire::body::{
-    ClientRequest, ClientResponse, Consistency, EntryKind, Forward, ForwardResponse, LeaderHint, NotTaken, Operation, RaftBody, Rejection,
-    Route, SnapshotAnswer, SnapshotChunk, SnapshotResult, encode_raft,
+    ClientRequest, ClientResponse, Consistency, EntryKind, Forward, ForwardResponse, LeaderHint, NoSpace, NotTaken, Operation, RaftBody,
+    Rejection, Route, SnapshotAnswer, SnapshotChunk, SnapshotResult, encode_raft,
 };
 use roadstead_spec::wire::negotiation::{Acceptor, Dialer, FEATURES, Known, Local, Policy, Target};
 use roadstead_spec::wire::{
@@ -137,6 +137,8 @@ fn node_frames() -> Vec<(&'static str, Vec<u8>)> {
         ("install_snapshot_response", frame!(SnapshotAnswer, answer, encode, back)),
         ("no_such_group", frame!(NotTaken, refused, encode_no_such_group, back)),
         ("busy", frame!(NotTaken, refused, encode_busy, back)),
+        ("no_space, appends", frame!(NoSpace, NoSpace { appends: true }, encode, back)),
+        ("no_space, appends nothing", frame!(NoSpace, NoSpace { appends: false }, encode, back)),
     ]
 }
 

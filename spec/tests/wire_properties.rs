@@ -4,8 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use roadstead_spec::raft::{Behind, Message, ReadId, Round, Run, Slice};
 use roadstead_spec::wire::body::{
-    ClientRequest, ClientResponse, Consistency, EntryKind, Forward, ForwardResponse, NotTaken, Operation, RaftBody, Rejection, Route,
-    SnapshotAnswer, SnapshotChunk, SnapshotResult, encode_raft, incarnation_of,
+    ClientRequest, ClientResponse, Consistency, EntryKind, Forward, ForwardResponse, NoSpace, NotTaken, Operation, RaftBody, Rejection,
+    Route, SnapshotAnswer, SnapshotChunk, SnapshotResult, encode_raft, incarnation_of,
 };
 use roadstead_spec::wire::legacy::{Context, RequestBody, ResponseBody, Value};
 use roadstead_spec::wire::negotiation::{Acceptor, Dialer, FEATURES, Known, Local, Policy, Target};
@@ -130,6 +130,7 @@ fn decode_all(bytes: &[u8], flags: u32, message_type: MessageType) {
     let _ = SnapshotChunk::decode(&header, bytes);
     let _ = SnapshotAnswer::decode(&header, bytes);
     let _ = NotTaken::decode(&header, bytes);
+    let _ = NoSpace::decode(&header, bytes);
     let local = Local { node: NodeId(2), cluster: ClusterId(1), store: StoreId(2), boot: 3, features: FEATURES, policy: Policy::Auto };
     let mut out = Vec::new();
     Acceptor::new(local).receive(bytes, |_| Known::Peer { store: None }, &mut out);

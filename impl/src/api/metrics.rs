@@ -3,7 +3,7 @@
 //! Names carry their unit. A counter's name ends in `_total`, which the encoder adds.
 
 use crate::{
-    api::types::{GroupState, GroupStatus, PeerState, Role},
+    api::types::{AlarmKind, GroupState, GroupStatus, PeerState, Role},
     node::Observation,
     store::stats::{SYNC_BUCKETS_US, StorageStats},
 };
@@ -92,6 +92,7 @@ fn node(registry: &mut Registry, observation: &Observation) {
         ("writes", "Writes acknowledged", counters.writes),
         ("queries", "Queries answered", counters.queries),
         ("busy", "Requests answered busy, since a queue was full", counters.busy),
+        ("no_space", "Writes refused for lack of disk space", counters.no_space),
         ("elections", "Elections begun by groups of this node", counters.elections),
         ("frames_received", "Frames of peers given to a group", counters.frames_received),
         ("messages_sent", "Messages of groups sent to peers", counters.messages_sent),
@@ -103,6 +104,19 @@ fn node(registry: &mut Registry, observation: &Observation) {
     for (name, help, value) in counts {
         one(registry, Kind::Counter, name, help, value as f64);
     }
+    let disk = &observation.status.storage;
+    let sizes = [
+        ("disk_bytes", "Size of the data folder's disk", disk.disk_bytes),
+        ("disk_free_bytes", "Free bytes of the data folder's disk", disk.disk_free_bytes),
+        ("disk_reserve_bytes", "With fewer free bytes writes are refused", disk.reserve_bytes),
+    ];
+    for (name, help, value) in sizes {
+        one(registry, Kind::Gauge, name, help, value as f64);
+    }
+    let alarms = AlarmKind::ALL.map(|kind| (kind, observation.status.alarms.iter().any(|alarm| alarm.kind == kind)));
+    many(registry, Kind::Gauge, ("alarm", "1 while the alarm lasts"), &alarms, |(kind, lasts)| {
+        (vec![("alarm", kind.name().to_owned())], f64::from(u8::from(*lasts)))
+    });
     let connections = &observation.port.connections;
     let kinds =
         [("client", connections.clients), ("http", connections.http), ("peer", connections.peers), ("unknown", connections.strangers)];

@@ -52,6 +52,9 @@ pub enum AlarmKind {
 }
 
 impl AlarmKind {
+    /// Every kind.
+    pub const ALL: [Self; 1] = [Self::NoSpace];
+
     /// The name in JSON, metrics and texts.
     pub const fn name(self) -> &'static str {
         match self {
@@ -104,6 +107,15 @@ pub struct StorageStatus {
     pub sync_seconds_p99: f64,
     /// Rounds, each one batch and one sync.
     pub rounds: u64,
+    /// Size of the data folder's disk.
+    #[serde(default)]
+    pub disk_bytes: u64,
+    /// Of it, free.
+    #[serde(default)]
+    pub disk_free_bytes: u64,
+    /// Bytes that stay free: with less, writes are refused.
+    #[serde(default)]
+    pub reserve_bytes: u64,
 }
 
 /// How many groups of this node are in which state.

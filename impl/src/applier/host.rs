@@ -2,7 +2,11 @@
 
 use bytes::Bytes;
 use roadstead_spec::Index;
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{
     data,
@@ -21,6 +25,9 @@ use crate::{
     },
 };
 
+/// Queries without room for their answers are looked at again so soon.
+const QUERIES_WAIT: Duration = Duration::from_millis(1);
+
 /// Owns the state database and all machines. See the [module](super).
 pub struct Applier {
     pub(super) engine: Arc<dyn Engine>,
@@ -35,7 +42,9 @@ pub struct Applier {
     pub(super) now: Duration,
     /// Groups with queued entries, in the order of their first job.
     busy: Vec<Local>,
-    queries: Vec<Query>,
+    queries: VecDeque<Query>,
+    /// Bytes of answers to queries that may still be given; an answer may go beyond it.
+    answer_room: usize,
     checkpoints: usize,
 }
 
@@ -66,7 +75,8 @@ impl Applier {
             done: Vec::new(),
             now: Duration::ZERO,
             busy: Vec::new(),
-            queries: Vec::new(),
+            queries: VecDeque::new(),
+            answer_room: usize::MAX,
             checkpoints: 0,
         }
     }
@@ -101,9 +111,16 @@ impl Applier {
         waiters.into_iter().map(|waiter| self.answer_waiter(waiter)).collect()
     }
 
-    /// When to call [`Applier::turn`] again even without jobs: data waits to be deleted, or a view to be given back.
+    /// When to call [`Applier::turn`] again even without jobs: data waits to be deleted, a view to be given back, or queries for room.
     pub fn background_due(&self) -> Option<Duration> {
-        [self.sweeper.due(), self.views.next_expiry()].into_iter().flatten().min()
+        let queries = (!self.queries.is_empty()).then(|| self.now + QUERIES_WAIT);
+        [self.sweeper.due(), self.views.next_expiry(), queries].into_iter().flatten().min()
+    }
+
+    /// From now on queries are asked until their answers have so many bytes; then they wait until this is called again. There is room without end before
+    /// the first call.
+    pub fn set_answer_room(&mut self, bytes: usize) {
+        self.answer_room = bytes;
     }
 
     fn start(&mut self, job: Job) -> Result<(), EngineError> {
@@ -124,7 +141,7 @@ impl Applier {
                 }
                 Err(failed) => self.done.push(failed),
             },
-            Work::Query { id, min_applied, query } => self.queries.push(Query { group: key, id, min_applied, query }),
+            Work::Query { id, min_applied, query } => self.queries.push_back(Query { group: key, id, min_applied, query }),
             Work::SnapshotOpen { transfer, chunk_bytes } => self.snapshot_open(key, transfer, chunk_bytes)?,
             Work::SnapshotRead { transfer, sequence } => self.snapshot_read(key, transfer, sequence),
             Work::SnapshotClose { transfer } => self.snapshot_close(key, transfer),
@@ -141,7 +158,7 @@ impl Applier {
         Ok(())
     }
 
-    /// Applies what is queued, commits, and asks the queries.
+    /// Applies what is queued, commits, and asks the queries that there is room for.
     pub(super) fn settle(&mut self) -> Result<(), EngineError> {
         let read: &dyn Read = &*self.engine;
         for local in self.busy.drain(..) {
@@ -150,7 +167,9 @@ impl Applier {
             }
         }
         self.commit()?;
-        for query in std::mem::take(&mut self.queries) {
+        while self.answer_room > 0
+            && let Some(query) = self.queries.pop_front()
+        {
             self.ask(query);
         }
         Ok(())
@@ -169,7 +188,11 @@ impl Applier {
         let done = match self.running(key, JobName::Query(id)) {
             Ok(group) if group.applied.index < min_applied => Done::Group(key, Outcome::Behind { id, applied: group.applied }),
             Ok(group) => match group.query(&query, read) {
-                Ok(answer) => Done::Group(key, Outcome::Answered { id, answer, applied: group.applied }),
+                Ok(answer) => {
+                    let applied = group.applied;
+                    self.answer_room = self.answer_room.saturating_sub(answer.len());
+                    Done::Group(key, Outcome::Answered { id, answer, applied })
+                }
                 Err(reason) => {
                     group.fail(reason.clone());
                     Done::Group(key, Outcome::Failed { reason, of: JobName::Query(id) })
@@ -210,6 +233,10 @@ impl Applier {
     /// Forgets a group, if it is open, after everything asked of it was answered.
     fn close(&mut self, key: GroupKey) -> Result<(), EngineError> {
         self.settle()?;
+        let (of_group, others) = std::mem::take(&mut self.queries).into_iter().partition(|query| query.group.local == key.local);
+        self.queries = others;
+        let of_group: VecDeque<Query> = of_group;
+        of_group.into_iter().for_each(|query| self.ask(query));
         self.views.close_group(key.local);
         if let Some(group) = self.groups.remove(&key.local) {
             group.close();

@@ -156,6 +156,16 @@ pub enum Done {
     },
 }
 
+impl Done {
+    /// Bytes of the answer, if it is one to a query.
+    pub fn answer_bytes(&self) -> usize {
+        match self {
+            Self::Group(_, Outcome::Answered { answer, .. }) => answer.len(),
+            Self::Group(..) | Self::Checkpoint { .. } => 0,
+        }
+    }
+}
+
 /// What became of a [`Work`].
 #[derive(Debug)]
 pub enum Outcome {

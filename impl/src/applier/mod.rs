@@ -35,7 +35,7 @@ pub use failure::Failure;
 pub use host::Applier;
 pub use job::{Done, Gone, GroupKey, Job, JobName, Outcome, QueryId, Refusal, StateEpoch, TransferId, Work};
 pub use sync::{SyncTicket, Synced};
-pub use thread::{ApplierSender, ApplierThread, NotSent, QUEUED_BATCHES_MAX, TURN_JOBS_MAX};
+pub use thread::{ANSWER_BYTES_MAX, ApplierSender, ApplierThread, NotSent, QUEUED_BATCHES_MAX, TURN_JOBS_MAX};
 
 /// Largest `chunk_bytes` of a transfer: a chunk travels in one frame and is read in one go between two applies.
 pub const CHUNK_BYTES_MAX: usize = 256 << 10;

@@ -2,7 +2,11 @@
 
 use std::{
     io,
-    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel},
+    },
     thread::{Builder, JoinHandle},
     time::{Duration, Instant},
 };
@@ -17,6 +21,9 @@ use crate::store::engine::EngineError;
 /// Messages that wait for the applier; each holds the jobs of one turn of a shard. A full queue refuses more: the shard keeps count of its jobs in
 /// flight and stops taking writes long before.
 pub const QUEUED_BATCHES_MAX: usize = 1024;
+/// Bytes of answers to queries that nobody has taken yet, and one answer more: beyond it queries wait, and applies go on. So a client that asks for much and
+/// does not read costs at most that, and the answers of others wait behind at most that.
+pub const ANSWER_BYTES_MAX: usize = 8 << 20;
 /// Jobs of one turn, after which answers leave and queries are asked. One message may exceed it.
 pub const TURN_JOBS_MAX: usize = 1024;
 
@@ -31,6 +38,7 @@ enum Input {
 #[derive(Debug)]
 pub struct ApplierThread {
     inbox: SyncSender<Input>,
+    answers: Arc<AtomicUsize>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -38,6 +46,7 @@ pub struct ApplierThread {
 #[derive(Clone, Debug)]
 pub struct ApplierSender {
     inbox: SyncSender<Input>,
+    answers: Arc<AtomicUsize>,
 }
 
 /// The jobs were not taken; here they are again.
@@ -64,18 +73,19 @@ impl ApplierThread {
         let (to_syncer, tickets) = sync_channel(1);
         let from_syncer = inbox.clone();
         let syncer = Builder::new().name("state-sync".to_owned()).spawn(move || sync_all(&tickets, &from_syncer))?;
-        let main = Main { applier, jobs, to_syncer, started: Instant::now() };
+        let answers = Arc::<AtomicUsize>::default();
+        let main = Main { applier, jobs, to_syncer, started: Instant::now(), answers: Arc::clone(&answers) };
         let host = Builder::new().name("applier".to_owned()).spawn(move || {
             if let Err(error) = main.run(&on_done) {
                 on_fatal(error);
             }
         })?;
-        Ok(Self { inbox, threads: vec![host, syncer] })
+        Ok(Self { inbox, answers, threads: vec![host, syncer] })
     }
 
     /// A handle for a shard.
     pub fn sender(&self) -> ApplierSender {
-        ApplierSender { inbox: self.inbox.clone() }
+        ApplierSender { inbox: self.inbox.clone(), answers: Arc::clone(&self.answers) }
     }
 
     /// Does what is queued, then ends the threads. It does not sync: ask for a [`Job::Checkpoint`] before, to start faster the next time.
@@ -97,6 +107,11 @@ impl Drop for ApplierThread {
 }
 
 impl ApplierSender {
+    /// Answers to queries of so many bytes, see [`Done::answer_bytes`], are taken: there is room for others.
+    pub fn taken(&self, bytes: usize) {
+        self.answers.fetch_sub(bytes, Relaxed);
+    }
+
     /// Queues the jobs of one turn.
     pub fn try_send(&self, jobs: Vec<Job>) -> Result<(), NotSent> {
         self.inbox.try_send(Input::Jobs(jobs)).map_err(|refused| match refused {
@@ -123,6 +138,8 @@ struct Main {
     jobs: Receiver<Input>,
     to_syncer: SyncSender<SyncTicket>,
     started: Instant,
+    /// Bytes of answers that nobody has taken.
+    answers: Arc<AtomicUsize>,
 }
 
 impl Main {
@@ -132,8 +149,10 @@ impl Main {
         while !stopping {
             let mut done = Vec::new();
             stopping = self.gather(&mut jobs, &mut done)?;
+            self.applier.set_answer_room(ANSWER_BYTES_MAX.saturating_sub(self.answers.load(Relaxed)));
             done.extend(self.applier.turn(self.started.elapsed(), &mut jobs)?);
             if !done.is_empty() {
+                self.answers.fetch_add(done.iter().map(Done::answer_bytes).sum(), Relaxed);
                 on_done(done);
             }
             if let Some(ticket) = self.applier.sync_wanted() {

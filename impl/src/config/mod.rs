@@ -52,6 +52,8 @@ pub struct NodeConfig {
     pub timers: Timers,
     /// How much of everything there may be.
     pub limits: Limits,
+    /// Bytes of the data folder's disk that stay free; absent: what suits the disk.
+    pub reserve_bytes: Option<u64>,
     /// Lets requests of other machines change something; without it only requests from loopback may.
     pub admin_token: Option<Token>,
     /// What to write about all this, and how.
@@ -149,7 +151,7 @@ impl LogLevel {
 
 /// Keys of each table, apart from the numbers of [`Timers`] and [`Limits`]. The empty name is the top of the file.
 pub const KEYS: &[(&str, &[&str])] = &[
-    ("", &["node", "cluster", "data", "header", "listen", "peer", "group", "etcd", "route", "timers", "limits", "admin", "log"]),
+    ("", &["node", "cluster", "data", "header", "listen", "peer", "group", "etcd", "route", "timers", "limits", "storage", "admin", "log"]),
     ("listen", &["addr"]),
     ("peer", &["id", "addr"]),
     ("group", &["id", "generation", "service", "members", "consensus_protocol"]),
@@ -157,6 +159,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("route", &["prefix", "group"]),
     ("timers", &["profile"]),
     ("limits", &[]),
+    ("storage", &["reserve_bytes"]),
     ("admin", &["token"]),
     ("log", &["format", "level"]),
 ];
@@ -199,13 +202,18 @@ impl NodeConfig {
             let rule = format!("the file has {} groups", groups.len());
             return Err(top.refuse("group", Problem::Conflict { value: format!("limits.max_groups = {}", limits.max_groups), rule }));
         }
+        let reserve_bytes = top.table("storage", &keys_of("storage"))?.integer("reserve_bytes", RESERVE_MIN, RESERVE_MAX)?;
         let admin = top.table("admin", &keys_of("admin"))?;
         let admin_token = read_token(&admin)?;
         let log = read_log(&top)?;
         let data = file.parent().unwrap_or(Path::new("")).join(data);
-        Ok(Self { node, cluster, listen, data, peers, header, groups, etcd, timers, limits, admin_token, log })
+        Ok(Self { node, cluster, listen, data, peers, header, groups, etcd, timers, limits, reserve_bytes, admin_token, log })
     }
 }
+
+/// Whether it fits the disk is seen at the start.
+const RESERVE_MIN: u64 = 16 << 20;
+const RESERVE_MAX: u64 = 1 << 40;
 
 const NODE_MAX: u64 = i32::MAX as u64;
 

@@ -7,12 +7,18 @@ use super::{
     options::{GroupError, GroupOptions},
 };
 use crate::{
-    api::types::{EntryKind, LOG_ENTRIES_MAX, LOG_PREVIEW_BYTES, LogEntry, LogPage, NodeStatus, PeerState, PeerStatus, StorageStatus},
+    api::types::{
+        Alarm, AlarmKind, EntryKind, LOG_ENTRIES_MAX, LOG_PREVIEW_BYTES, LogEntry, LogPage, NodeStatus, PeerState, PeerStatus,
+        StorageStatus,
+    },
     applier::GroupKey,
     port::LinkState,
     shard::{Input, Operation, ReplyTo, Request, Response},
     state_machine::StateMachine,
-    store::{self, GroupRecord, OpenedGroup},
+    store::{
+        self, GroupRecord, OpenedGroup,
+        space::{Room, SpaceWatch},
+    },
 };
 use roadstead_spec::{
     GroupId, Incarnation, Index, NodeId,
@@ -24,7 +30,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 type Added = oneshot::Sender<Result<Incarnation, GroupError>>;
 
@@ -166,6 +172,7 @@ impl EventLoop {
     fn status(&self) -> NodeStatus {
         let port = self.parts.port.status();
         let stats = self.parts.durability.stats();
+        let disk = self.parts.space.as_ref().map(SpaceWatch::disk);
         NodeStatus {
             node: self.parts.options.node.0,
             cluster: format!("0x{:032x}", self.parts.options.cluster),
@@ -178,10 +185,37 @@ impl EventLoop {
                 sync_seconds_p50: stats.sync_seconds(0.5),
                 sync_seconds_p99: stats.sync_seconds(0.99),
                 rounds: stats.rounds.load(std::sync::atomic::Ordering::Relaxed),
+                disk_bytes: disk.map_or(0, |disk| disk.total),
+                disk_free_bytes: disk.map_or(0, |disk| disk.free),
+                reserve_bytes: self.parts.space.as_ref().map_or(0, |watch| watch.reserve().bytes()),
             },
             groups: self.parts.shard.counts(),
-            alarms: Vec::new(),
+            alarms: self.alarms(),
         }
+    }
+
+    /// The log tells once; status and metrics tell as long as it lasts.
+    pub(super) fn room_changed(&mut self, room: Room) {
+        let now = self.now();
+        self.parts.shard.set_room(now, room);
+        if room == Room::Enough {
+            self.short_since = None;
+            return tracing::info!("there is room on the disk again; writes are taken in");
+        }
+        if self.short_since.is_none() {
+            self.short_since = Some(Instant::now());
+            tracing::error!("alarm {}: {}", AlarmKind::NoSpace, self.explain_space());
+        }
+    }
+
+    fn explain_space(&self) -> String {
+        self.parts.space.as_ref().map(SpaceWatch::explain).unwrap_or_default()
+    }
+
+    fn alarms(&self) -> Vec<Alarm> {
+        let no_space =
+            |since: Instant| Alarm { kind: AlarmKind::NoSpace, seconds: since.elapsed().as_secs_f64(), reason: self.explain_space() };
+        self.short_since.map(no_space).into_iter().collect()
     }
 
     fn observe(&self) -> Observation {

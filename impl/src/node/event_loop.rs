@@ -13,7 +13,11 @@ use crate::{
     port::{Port, PortEvent, Via},
     shard::{Input, Lifecycle, LogRead, Millis, Outputs, Response, Shard},
     state_machine::StateMachine,
-    store::{Change, Completion, Entry, GroupRecord, LogReader, OpenedGroup, Registry, Submission, Write, format::FolderLock},
+    store::{
+        Change, Completion, Entry, GroupRecord, LogReader, OpenedGroup, Registry, Submission, Write,
+        format::FolderLock,
+        space::{Room, SpaceWatch},
+    },
 };
 use bytes::Bytes;
 use roadstead_spec::{GroupId, Incarnation, NodeId, wire::Version};
@@ -27,12 +31,13 @@ use tokio::{
 };
 
 /// What the node's own threads say. The channel is unbounded, but what is in it is not: each message answers something that was counted when
-/// it was asked (submissions, jobs, log reads).
+/// it was asked (submissions, jobs, log reads), or comes at most some times a second.
 #[derive(Debug)]
 pub(crate) enum Internal {
     Durable(Result<Vec<Completion>, String>),
     Done(Vec<Done>),
     LogRead { read: LogRead, entries: Result<Vec<Entry>, String> },
+    Room(Room),
     Fatal(String),
 }
 
@@ -54,6 +59,8 @@ pub(crate) struct Parts {
     pub(crate) options: NodeOptions,
     pub(crate) internal: mpsc::UnboundedSender<Internal>,
     pub(crate) lock: Option<FolderLock>,
+    /// `None` in memory.
+    pub(crate) space: Option<SpaceWatch>,
 }
 
 /// Where the loop gets its inputs, once it is started.
@@ -84,6 +91,8 @@ pub(crate) struct EventLoop {
     pub(super) next_number: u64,
     pub(super) ending: Option<Ending>,
     pub(super) fatal: Option<String>,
+    /// Since when the disk runs full.
+    pub(super) short_since: Option<Instant>,
 }
 
 /// The node ends.
@@ -108,6 +117,7 @@ impl EventLoop {
             next_number: 0,
             ending: None,
             fatal: None,
+            short_since: None,
         }
     }
 
@@ -247,7 +257,12 @@ impl EventLoop {
                 registry.into_iter().for_each(|completion| self.change_durable(completion.ticket));
                 self.inbox.push(Input::Durable(groups));
             }
-            Internal::Done(done) => self.inbox.push(Input::Done(done)),
+            Internal::Done(done) => {
+                // Taken with this very turn: their frames are made, and go or wait within the bound of their connection.
+                self.parts.applying.taken(done.iter().map(Done::answer_bytes).sum());
+                self.inbox.push(Input::Done(done));
+            }
+            Internal::Room(room) => self.room_changed(room),
             Internal::LogRead { read, entries } => self.inbox.push(Input::LogRead { read, entries }),
             Internal::Durable(Err(reason)) | Internal::Fatal(reason) => {
                 self.fatal.get_or_insert(reason);

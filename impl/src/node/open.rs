@@ -1,7 +1,7 @@
 //! Opens a node: data folder, threads, groups. Everything is validated and opened before the port accepts anything.
 
 use super::{
-    event_loop::{EventLoop, Parts},
+    event_loop::{EventLoop, Internal, Parts},
     handle::{COMMANDS_MAX, Handle},
     options::{Data, GroupError, GroupOptions, NodeOptions, StartError},
     workers::{Applying, Durability},
@@ -12,7 +12,10 @@ use crate::{
     port::{HttpHandler, PeerOptions, Port, PortLimits, PortOptions, PortTimers},
     shard::{Millis, OpenGroup, Shard, ShardOptions},
     state_machine::StateMachine,
-    store::{self, Change, Expected, GroupRecord, NewGroup, OpenedGroup, Recovered, Registry, Store},
+    store::{
+        self, Change, Expected, GroupRecord, NewGroup, OpenedGroup, Recovered, Registry, Store,
+        space::{Disk, Reserve, SpaceWatch},
+    },
 };
 use rand::{TryRng, rngs::SysRng};
 use roadstead_spec::{
@@ -22,7 +25,7 @@ use roadstead_spec::{
         negotiation::{Local, Policy},
     },
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 use tokio::{sync::mpsc, time::Instant};
 
 /// Reads of sockets that wait for the event loop; a full queue makes the readers wait, so TCP pushes back.
@@ -30,6 +33,7 @@ const PORT_EVENTS_MAX: usize = 1024;
 
 /// Opens the node. Must run inside the `LocalSet` of the runtime that will run the loop.
 pub(crate) async fn open(mut options: NodeOptions) -> Result<(EventLoop, Handle), StartError> {
+    let room = measure(&options)?;
     let mut store = open_store(&options)?;
     let planned = plan_groups(&options, &mut store.registry)?;
     sweep_removed(&options, &store)?;
@@ -47,6 +51,12 @@ pub(crate) async fn open(mut options: NodeOptions) -> Result<(EventLoop, Handle)
         ),
         Data::Memory => (Durability::in_memory(store.storage), Applying::inline(applier)),
     };
+
+    let watch = room.map(|(folder, reserve, disk)| {
+        let changed = internal_sender.clone();
+        SpaceWatch::spawn(folder, reserve, disk, move |room| drop(changed.send(Internal::Room(room))))
+    });
+    let space = watch.transpose().map_err(|source| StartError::System { what: "the thread that watches the disk", source })?;
 
     let seed = seed();
     let port = Port::bind(
@@ -66,6 +76,7 @@ pub(crate) async fn open(mut options: NodeOptions) -> Result<(EventLoop, Handle)
         options,
         internal: internal_sender,
         lock: store.lock,
+        space,
     });
     node.submit_changes(planned.changes);
     for group in store.groups {
@@ -91,10 +102,20 @@ fn http(_: &Handle, _: &mut NodeOptions) -> Option<HttpHandler> {
     None
 }
 
+/// A database that meets a full disk while it is opened is worse off than one that was not opened.
+fn measure(options: &NodeOptions) -> Result<Option<(PathBuf, Reserve, Disk)>, StartError> {
+    let Data::Folder(folder) = &options.data else { return Ok(None) };
+    let disk = Disk::of(folder).map_err(|source| StartError::System { what: "to measure the disk of the data folder", source })?;
+    let short = |source| StartError::Space { folder: options.data.to_string(), source };
+    let reserve = Reserve::choose(options.reserve_bytes, disk).map_err(short)?;
+    reserve.check_start(disk).map_err(short)?;
+    Ok(Some((folder.clone(), reserve, disk)))
+}
+
 fn open_store(options: &NodeOptions) -> Result<Store, StartError> {
     let expected = Expected { cluster: options.cluster, node: options.node };
     let opened = match &options.data {
-        Data::Folder(folder) => Store::open(folder, expected),
+        Data::Folder(folder) => Store::open_through(folder, expected, &options.engines),
         Data::Memory => Store::in_memory(expected),
     };
     opened.map_err(|source| StartError::Store { folder: options.data.to_string(), source })
@@ -258,6 +279,7 @@ fn port_options(options: &NodeOptions, registry: &Registry, store: u128, boot: u
 }
 
 /// A seed for jitter and nonces. Where the system has no randomness, the clock serves: a seed need not be secret.
+#[expect(clippy::disallowed_methods, reason = "a seed decides nothing about time")]
 fn seed() -> u64 {
     SysRng.try_next_u64().unwrap_or_else(|_| {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();

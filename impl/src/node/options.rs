@@ -5,7 +5,7 @@ use crate::{
     port::BindError,
     service,
     state_machine::StateMachine,
-    store::{OpenError, RegistryError},
+    store::{OpenError, RegistryError, open::Engines, space::SpaceError},
 };
 use roadstead_spec::{GroupId, Incarnation, NodeId};
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf};
@@ -123,6 +123,8 @@ pub struct NodeOptions {
     pub timers: Timers,
     /// How much there may be.
     pub limits: Limits,
+    /// Bytes of the data folder's disk that stay free; `None`: what suits the disk, see [`Reserve::choose`](crate::store::space::Reserve::choose).
+    pub reserve_bytes: Option<u64>,
     /// Lets other machines change something over HTTP.
     pub admin_token: Option<crate::config::Token>,
     /// Groups to host from the start, besides those that the data folder knows.
@@ -131,6 +133,8 @@ pub struct NodeOptions {
     pub etcd: EtcdConfig,
     /// Services that groups may name.
     pub services: Services,
+    /// What stands between the node and the databases of its data folder.
+    pub engines: Engines,
 }
 
 impl NodeOptions {
@@ -150,10 +154,12 @@ impl NodeOptions {
             header: HeaderPolicy::default(),
             timers: Timers::default(),
             limits: Limits::default(),
+            reserve_bytes: None,
             admin_token: None,
             groups: Vec::new(),
             etcd: EtcdConfig::default(),
             services: Services::default(),
+            engines: Engines::default(),
         }
     }
 }
@@ -181,10 +187,12 @@ impl From<NodeConfig> for NodeOptions {
             header: config.header,
             timers: config.timers,
             limits: config.limits,
+            reserve_bytes: config.reserve_bytes,
             admin_token: config.admin_token,
             groups: config.groups.into_iter().map(GroupOptions::from).collect(),
             etcd: config.etcd,
             services: Services::default(),
+            engines: Engines::default(),
         }
     }
 }
@@ -200,6 +208,15 @@ pub enum StartError {
         /// Why.
         #[source]
         source: OpenError,
+    },
+    /// The disk has too little room, or the reserve does not fit it.
+    #[error("data folder {folder}: {source}")]
+    Space {
+        /// Which folder.
+        folder: String,
+        /// Why.
+        #[source]
+        source: SpaceError,
     },
     /// The port.
     #[error(transparent)]
@@ -225,9 +242,9 @@ impl StartError {
     /// 2 for what the configuration must mend, 1 for everything else.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Group(_) => 2,
+            Self::Group(_) | Self::Space { source: SpaceError::Senseless { .. }, .. } => 2,
             Self::Store { source, .. } => source.exit_code(),
-            Self::Bind(_) | Self::System { .. } | Self::Stopped(_) => 1,
+            Self::Space { .. } | Self::Bind(_) | Self::System { .. } | Self::Stopped(_) => 1,
         }
     }
 }

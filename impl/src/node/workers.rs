@@ -4,7 +4,7 @@
 
 use super::event_loop::Internal;
 use crate::{
-    applier::{Applier, ApplierSender, ApplierThread, Done, Job, NotSent, Work},
+    applier::{ANSWER_BYTES_MAX, Applier, ApplierSender, ApplierThread, Done, Job, NotSent, Work},
     store::{Completion, Storage, StorageHandle, StorageThread, Submission, engine::EngineError, stats::StorageStats},
 };
 use std::{io, sync::Arc, time::Duration};
@@ -110,6 +110,14 @@ impl Applying {
         }
     }
 
+    /// Answers to queries of so many bytes are taken, see [`ApplierSender::taken`].
+    pub(crate) fn taken(&self, bytes: usize) {
+        match self {
+            Self::Threads { sender, .. } => sender.taken(bytes),
+            Self::Inline { .. } => {} // taken with the turn that gave them
+        }
+    }
+
     /// When [`Self::take`] must be called again even without jobs.
     pub(crate) fn due(&self) -> Option<Instant> {
         match self {
@@ -156,6 +164,7 @@ fn send(sender: &ApplierSender, jobs: &mut Vec<Job>) -> Result<(), Ended> {
 
 /// One turn with its syncs, which cost nothing in memory.
 fn turn(applier: &mut Applier, now: Duration, jobs: &mut Vec<Job>) -> Result<Vec<Done>, EngineError> {
+    applier.set_answer_room(ANSWER_BYTES_MAX);
     let mut done = applier.turn(now, jobs)?;
     while let Some(ticket) = applier.sync_wanted() {
         let synced = ticket.sync()?;

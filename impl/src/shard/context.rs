@@ -3,6 +3,7 @@
 use super::{
     io::{Outputs, ReplyTo},
     response::Response,
+    space::Space,
     timers::{Millis, Timers},
 };
 use crate::{applier::QueryId, config};
@@ -52,6 +53,8 @@ pub struct Counters {
     pub dropped: u64,
     /// Requests answered "busy".
     pub busy: u64,
+    /// Writes refused for lack of disk space.
+    pub no_space: u64,
     /// Writes acknowledged.
     pub writes: u64,
     /// Queries answered.
@@ -88,6 +91,8 @@ pub(crate) struct Context {
     pub(crate) tail_bytes: usize,
     /// Whether the storage thread takes more work.
     pub(crate) storage_has_room: bool,
+    /// Room on the disks.
+    pub(crate) space: Space,
     /// Reused between steps, so that a step allocates nothing.
     pub(crate) effects: Vec<Effect>,
     pub(crate) actions: Vec<Action>,
@@ -109,6 +114,7 @@ impl Context {
             applying_bytes: 0,
             tail_bytes: 0,
             storage_has_room: true,
+            space: Space::default(),
             effects: Vec::new(),
             actions: Vec::new(),
             rng,
@@ -127,10 +133,12 @@ impl Context {
         ReadId { node: self.options.node, boot: self.options.boot, number: self.number() }
     }
 
-    /// When a follower that hears nothing may grant pre-votes, and when it stands itself: drawn from one to two election timeouts (Raft paper §5.2).
-    pub(crate) fn election_deadlines(&mut self) -> (Millis, Millis) {
+    /// When a follower that hears nothing may grant pre-votes, and when it stands itself: drawn from one to two election timeouts (Raft paper §5.2). One
+    /// whose disk runs full lets the others go first, since it would take no writes in.
+    pub(crate) fn election_deadlines(&mut self, leads: bool) -> (Millis, Millis) {
         let shortest = self.options.timers.election_timeout.as_millis() as u64;
-        let drawn = self.rng.random_range(shortest..=2 * shortest);
+        let late = if self.space.is_short() && !leads { 2 * shortest } else { 0 };
+        let drawn = late + self.rng.random_range(shortest..=2 * shortest);
         (self.now.plus(shortest), self.now.plus(drawn))
     }
 

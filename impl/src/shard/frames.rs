@@ -19,7 +19,7 @@ use roadstead_spec::{
     raft::{Event, Message},
     wire::{
         self, ExtendedHeader, MessageType, WireError,
-        body::{self, ClientRequest, Forward, ForwardResponse, NotTaken, RaftBody, Route, SnapshotAnswer, SnapshotChunk},
+        body::{self, ClientRequest, Forward, ForwardResponse, NoSpace, NotTaken, RaftBody, Route, SnapshotAnswer, SnapshotChunk},
     },
 };
 
@@ -136,6 +136,11 @@ impl Replica {
                 self.snapshot_answer(ctx, from, answer);
                 Ok(())
             }
+            MessageType::NoSpace => {
+                let (_, complaint) = NoSpace::decode(header, &frame.body)?;
+                ctx.complained(from, complaint);
+                Ok(())
+            }
             _ => self.message(ctx, from, header, frame),
         }
     }
@@ -152,8 +157,16 @@ impl Replica {
             _ => roadstead_spec::Index(0),
         };
         let spans: Vec<_> = body.payloads(&frame.body).collect();
+        if self.leaves_out(ctx, &body.message, &spans) {
+            ctx.counters.dropped += 1;
+            return Ok(());
+        }
+        let heartbeat = matches!(&body.message, Message::AppendEntries { slice, .. } if slice.is_empty());
         let event = Event::Receive { from, message: body.message };
         self.step(ctx, event, Payloads::Received { first, spans: &spans, body: &frame.body });
+        if heartbeat {
+            self.complain(ctx, from);
+        }
         Ok(())
     }
 }

@@ -15,6 +15,7 @@ mod requests;
 mod response;
 mod send;
 mod slot;
+mod space;
 mod status;
 mod tail;
 mod timers;
@@ -28,7 +29,7 @@ pub use timers::Millis;
 
 use crate::{
     applier::{Done, GroupKey, Job, JobName, Outcome, QueryId, Work},
-    store::{entry::Entry, prefix::Local, submission::Completion},
+    store::{entry::Entry, prefix::Local, space::Room, submission::Completion},
 };
 use context::Context;
 use rand::{SeedableRng, rngs::StdRng};
@@ -138,6 +139,11 @@ impl Shard {
     /// When [`Shard::turn`] must be called at the latest, even if nothing arrives.
     pub fn next_deadline(&self) -> Millis {
         self.ctx.timers.next().min(self.next_tick)
+    }
+
+    /// The disk has so much room from now on.
+    pub fn set_room(&mut self, now: Millis, room: Room) {
+        self.ctx.space.set(now, room);
     }
 
     /// Refuses requests from now on; what has begun goes on.

@@ -361,7 +361,7 @@ impl Replica {
     }
 
     pub(crate) fn reset_election_timer(&mut self, ctx: &mut Context) {
-        (self.minimum_deadline, self.election_deadline) = ctx.election_deadlines();
+        (self.minimum_deadline, self.election_deadline) = ctx.election_deadlines(self.leads());
         ctx.timers.arm(self.local.0, self.minimum_deadline.min(self.election_deadline));
     }
 
@@ -372,7 +372,7 @@ impl Replica {
             self.step(ctx, Event::MinimumTimeout, Payloads::None);
         }
         if self.election_deadline <= ctx.now {
-            (_, self.election_deadline) = ctx.election_deadlines();
+            (_, self.election_deadline) = ctx.election_deadlines(self.leads());
             self.step(ctx, Event::ElectionTimeout, Payloads::None);
         }
         ctx.timers.arm(self.local.0, self.minimum_deadline.min(self.election_deadline));
@@ -389,6 +389,7 @@ impl Replica {
             self.waits_for_disk = Some(ctx.now);
             self.step(ctx, Event::DiskStalled, Payloads::None);
         }
+        self.pass_lead_on(ctx);
         self.expire(ctx);
         self.tick_transfers(ctx);
         if !self.is_busy() {

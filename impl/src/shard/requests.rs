@@ -22,13 +22,17 @@ impl Replica {
                 Some(Rejection::TooLarge { limit: ctx.options.limits.max_entry_bytes.try_into().unwrap_or(u32::MAX) })
             }
             Operation::Write(_) if !self.leads() => return self.forward(ctx, request),
-            Operation::Write(payload) => self.overloaded(ctx, payload.len()),
+            Operation::Write(payload) => self.lacks_space(ctx).or_else(|| self.overloaded(ctx, payload.len())),
+            Operation::Query { consistency: Consistency::Linearizable, .. } if self.stays_behind(ctx) => {
+                Some(Rejection::NotLeader { leader: self.state.leader() })
+            }
             Operation::Query { .. } => {
                 (self.reads.len() >= ctx.options.limits.group_reads).then_some(Rejection::Busy("too many reads wait"))
             }
         };
         if let Some(rejection) = rejection {
             ctx.counters.busy += u64::from(matches!(rejection, Rejection::Busy(_)));
+            ctx.counters.no_space += u64::from(matches!(rejection, Rejection::NoSpace { .. }));
             return ctx.reply(self.group, request.reply, Response::Rejected(rejection));
         }
         match request {

@@ -55,6 +55,12 @@ impl Replica {
         if !ctx.links.contains(&to) {
             return; // the core learns of the broken connection by `Unreachable`, and heartbeats probe
         }
+        if let Message::AppendEntries { slice, .. } = &message
+            && !slice.is_empty()
+            && self.spares(ctx, to, slice)
+        {
+            return; // heartbeats probe, and bring everything once the member has room
+        }
         ctx.counters.messages_sent += 1;
         match message {
             Message::AppendEntries { term, slice, commit, round } if !slice.is_empty() => {

@@ -141,7 +141,7 @@ impl Replica {
     /// Why the group takes no writes just now, and what to do.
     fn unavailable(&self, ctx: &super::context::Context) -> Option<String> {
         if self.state.leader().is_some() {
-            return None;
+            return self.leads().then(|| self.lacks_space(ctx))?.map(|rejection| rejection.to_string());
         }
         let others = self.params.voters().iter().filter(|voter| *voter != ctx.options.node);
         let (reachable, lost): (Vec<_>, Vec<_>) = others.partition(|peer| ctx.links.contains(peer) && !self.absent_at.contains(peer));

@@ -188,6 +188,13 @@ impl Replica {
             self.answer_snapshot(ctx, from, transfer, 0, SnapshotResult::NotNeeded);
             return self.step(ctx, Event::SnapshotReceived { from, term, at }, Payloads::None);
         }
+        if ctx.space.is_short() && self.transfers.incoming.as_ref().is_none_or(|incoming| incoming.staged.is_none()) {
+            // A whole state may be large. What was staged of it makes room again.
+            if let Some(incoming) = self.transfers.incoming.take() {
+                ctx.out.job(self.key, Work::StageAbort { transfer: incoming.transfer });
+            }
+            return self.answer_snapshot(ctx, from, transfer, 0, SnapshotResult::Busy);
+        }
         let same = self.transfers.incoming.as_ref().is_some_and(|incoming| incoming.transfer == transfer && incoming.from == from);
         if !same {
             // A snapshot that is being installed is not disturbed by a newer one.

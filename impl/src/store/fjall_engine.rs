@@ -9,7 +9,8 @@ use super::engine::{Batch, Change, Durability, Engine, EngineError, Read, Space,
 use bytes::Bytes;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable, Snapshot};
 use std::{
-    fmt,
+    error::Error,
+    fmt, io,
     ops::Range,
     path::{Path, PathBuf},
 };
@@ -92,7 +93,31 @@ fn options(memtable_bytes: u64) -> KeyspaceCreateOptions {
 }
 
 fn error(what: &'static str, place: &Path, source: fjall::Error) -> EngineError {
-    EngineError { what, place: place.display().to_string(), source: Box::new(source) }
+    let source: Box<dyn Error + Send + Sync> = match Cause::of(&source) {
+        Some(cause) => Box::new(cause),
+        None => Box::new(source),
+    };
+    EngineError { what, place: place.display().to_string(), source }
+}
+
+/// Causes for which an operator needs other words than fjall's.
+#[derive(Debug, thiserror::Error)]
+enum Cause {
+    #[error("no space left on the disk; free room before the next start (nothing acknowledged is lost)")]
+    Full,
+    #[error("an earlier write in the background failed; see that the disk works and has free room (nothing acknowledged is lost)")]
+    Poisoned,
+}
+
+impl Cause {
+    fn of(error: &fjall::Error) -> Option<Self> {
+        if matches!(error, fjall::Error::Poisoned) {
+            return Some(Self::Poisoned);
+        }
+        let causes = std::iter::successors(Some::<&dyn Error>(error), |error| (*error).source());
+        let mut kinds = causes.filter_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
+        kinds.any(|kind| matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)).then_some(Self::Full)
+    }
 }
 
 impl Spaces {
@@ -102,7 +127,7 @@ impl Spaces {
             (Self::Log { log, .. }, Space::Log) => Ok(log),
             (Self::State(state), Space::State) => Ok(state),
             (Self::Log { .. } | Self::State(_), _) => {
-                let source = std::io::Error::other(format!("this database has no keyspace {space:?}"));
+                let source = io::Error::other(format!("this database has no keyspace {space:?}"));
                 Err(error("use of a keyspace", place, source.into()))
             }
         }

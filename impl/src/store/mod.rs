@@ -28,6 +28,7 @@ pub mod recover;
 pub mod registry;
 pub mod repair;
 mod rounds;
+pub mod space;
 pub mod stats;
 pub mod storage;
 pub mod submission;

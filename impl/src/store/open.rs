@@ -19,7 +19,7 @@ use super::{
 };
 use rand::{TryRng, rngs::SysRng};
 use std::{
-    fs, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -106,6 +106,32 @@ pub struct Seams {
     pub fresh_store: u128,
 }
 
+/// What an embedding program puts between a node and its databases: a disk that fails in a test, a recorder, a brake. Nothing, unless told.
+#[derive(Clone, Default)]
+pub struct Engines(Option<Arc<Wrap>>);
+
+type Wrap = dyn Fn(Kind, Arc<dyn Engine>) -> Arc<dyn Engine> + Send + Sync;
+
+impl Engines {
+    /// Each database is given to `wrap` when it is open, and the node uses what comes back. It must keep the law of [`Engine`].
+    pub fn wrapped(wrap: impl Fn(Kind, Arc<dyn Engine>) -> Arc<dyn Engine> + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(wrap)))
+    }
+
+    fn through(&self, kind: Kind, engine: Arc<dyn Engine>) -> Arc<dyn Engine> {
+        match &self.0 {
+            None => engine,
+            Some(wrap) => wrap(kind, engine),
+        }
+    }
+}
+
+impl fmt::Debug for Engines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "wrapped" } else { "as they are" })
+    }
+}
+
 /// An open store, to be taken apart by the node.
 #[derive(Debug)]
 pub struct Store {
@@ -152,6 +178,11 @@ impl Folder<'_> {
 impl Store {
     /// Opens the data folder, and makes it if there is none.
     pub fn open(dir: &Path, expected: Expected) -> Result<Self, OpenError> {
+        Self::open_through(dir, expected, &Engines::default())
+    }
+
+    /// The same, with what the caller puts between the store and its databases once they are open.
+    pub fn open_through(dir: &Path, expected: Expected, engines: &Engines) -> Result<Self, OpenError> {
         fs::create_dir_all(dir).map_err(FormatError::io("create", dir))?;
         let lock = FolderLock::take(dir)?;
         let folder = Folder(dir);
@@ -163,9 +194,9 @@ impl Store {
         let witness = folder.open_witness(identity.store)?;
         // Before fjall opens the journal: it would cut off what it cannot read, and with it the evidence.
         journal::examine(&folder.log(), witness.newest(), dir)?;
-        let log = Arc::new(FjallEngine::open(&folder.log(), Kind::Log)?);
+        let log = engines.through(Kind::Log, Arc::new(FjallEngine::open(&folder.log(), Kind::Log)?));
         journal::cut_state(&folder.state())?;
-        let state = Arc::new(FjallEngine::open(&folder.state(), Kind::State)?);
+        let state = engines.through(Kind::State, Arc::new(FjallEngine::open(&folder.state(), Kind::State)?));
         Ok(Self { lock: Some(lock), ..Self::recover(identity, log, state, witness)? })
     }
 

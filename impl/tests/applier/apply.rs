@@ -203,3 +203,23 @@ fn a_machine_sees_no_other_groups_keys() {
     assert_eq!(node.answer(group(2), "count"), "1");
     assert_eq!(node.answer(group(2), "get a"), "");
 }
+
+/// Queries wait until somebody takes the answers; applies do not wait with them, and a group that closes answers its own first.
+#[test]
+fn queries_wait_for_room_and_nothing_waits_for_them() {
+    let mut node = Node::with_groups(&[1, 2]);
+    node.applied(group(1), 1, &["put a 12345"]);
+    node.applier.set_answer_room(8);
+    let ask = |local: u32| Job::Group(group(local), query("get a", 0));
+    let bytes = |done: &[Done]| done.iter().map(Done::answer_bytes).sum::<usize>();
+    let done = node.turn(vec![ask(1), ask(1), ask(1), ask(2)]);
+    assert_eq!((done.len(), bytes(&done)), (2, 10), "the room, and one answer beyond it");
+    assert!(node.applier.background_due().is_some(), "the others are not forgotten");
+
+    let done = node.turn(vec![Job::Group(group(2), apply(1, &["put b 1"]))]);
+    assert!(matches!(done[..], [Done::Group(_, Outcome::Applied { .. })]), "{done:?}");
+    let done = node.turn(vec![Job::Group(group(1), Work::Close)]);
+    assert!(matches!(done[..], [Done::Group(_, Outcome::Answered { .. }), Done::Group(_, Outcome::Closed)]), "{done:?}");
+    node.applier.set_answer_room(1);
+    assert!(matches!(node.turn(Vec::new())[..], [Done::Group(key, Outcome::Answered { .. })] if key == group(2)));
+}

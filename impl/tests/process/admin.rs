@@ -20,9 +20,14 @@ pub(crate) fn send(endpoint: &str, method: &str, path: &str, body: &Value) -> io
     serde_json::from_str(&ask(endpoint, method, path, &body.to_string())?).map_err(io::Error::other)
 }
 
+/// The body of `GET path` as text.
+pub(crate) fn text(endpoint: &str, path: &str) -> io::Result<String> {
+    ask(endpoint, "GET", path, "")
+}
+
 /// The value of a metric without labels.
 pub(crate) fn metric(endpoint: &str, name: &str) -> io::Result<f64> {
-    let metrics = ask(endpoint, "GET", "/metrics", "")?;
+    let metrics = text(endpoint, "/metrics")?;
     let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
     value.ok_or_else(|| io::Error::other(format!("no metric {name}")))
 }

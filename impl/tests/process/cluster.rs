@@ -1,6 +1,6 @@
 //! A cluster of processes: generated configurations, start, signals, and an end that comes in any case.
 
-use crate::admin;
+use crate::{admin, small_disk::is_root};
 use roadstead::client::{Client, ClientOptions};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -23,7 +23,17 @@ pub(crate) struct Node {
     pub(crate) id: u32,
     pub(crate) endpoint: String,
     pub(crate) folder: PathBuf,
+    around: Around,
     process: Option<Process>,
+}
+
+/// What a process runs in, if not in what the test runs in.
+#[derive(Default)]
+pub(crate) struct Around {
+    /// Process in whose mount namespace it runs.
+    within: Option<u32>,
+    /// More of an environment.
+    variables: Vec<(&'static str, PathBuf)>,
 }
 
 /// Three nodes.
@@ -37,9 +47,22 @@ pub(crate) struct Cluster {
 pub(crate) struct Process(Child);
 
 impl Process {
-    pub(crate) fn spawn(config: &Path, log: &Path) -> Self {
+    pub(crate) fn spawn(config: &Path, log: &Path, around: &Around) -> Self {
         let log = File::options().create(true).append(true).open(log).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_roadstead"));
+        let program = env!("CARGO_BIN_EXE_roadstead");
+        let mut command = match around.within {
+            None => Command::new(program),
+            Some(pid) => {
+                // It becomes the program: the process that is killed is the node.
+                let mut command = Command::new("nsenter");
+                if !is_root() {
+                    command.arg(format!("--user=/proc/{pid}/ns/user")).arg("--preserve-credentials");
+                }
+                command.arg(format!("--mount=/proc/{pid}/ns/mnt")).arg(program);
+                command
+            }
+        };
+        command.envs(around.variables.iter().map(|(name, value)| (name, value)));
         command.args(["node", "--exit-with-stdin", "--config"]).arg(config);
         Self(command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).spawn().unwrap())
     }
@@ -72,15 +95,28 @@ impl Drop for Process {
 impl Cluster {
     /// Three nodes with these groups, not started. `extra` is added to each configuration.
     pub(crate) fn new(groups: &[i32], extra: &str) -> Self {
+        Self::linked(groups, extra, |_, _, address| address.to_owned())
+    }
+
+    /// The same; `link` says where a node reaches a peer, given both ids and where the peer really is.
+    pub(crate) fn linked(groups: &[i32], extra: &str, mut link: impl FnMut(u32, u32, &str) -> String) -> Self {
         let folder = TempDir::new().unwrap();
         let endpoints: Vec<String> = (0..3).map(|_| free_endpoint()).collect();
         let nodes: Vec<Node> = (1..)
             .zip(&endpoints)
-            .map(|(id, endpoint)| Node { id, endpoint: endpoint.clone(), folder: folder.path().join(format!("n{id}")), process: None })
+            .map(|(id, endpoint)| Node {
+                id,
+                endpoint: endpoint.clone(),
+                folder: folder.path().join(format!("n{id}")),
+                around: Around::default(),
+                process: None,
+            })
             .collect();
         for node in &nodes {
             fs::create_dir(&node.folder).unwrap();
-            fs::write(node.config(), config(node, &endpoints, groups, extra)).unwrap();
+            let peers = (1..).zip(&endpoints).filter(|(peer, _)| *peer != node.id);
+            let peers: Vec<(u32, String)> = peers.map(|(peer, endpoint)| (peer, link(node.id, peer, endpoint))).collect();
+            fs::write(node.config(), config(node, &peers, groups, extra)).unwrap();
         }
         Self { nodes, groups: groups.to_vec(), _folder: folder }
     }
@@ -88,11 +124,19 @@ impl Cluster {
     /// Three running nodes whose groups have leaders.
     pub(crate) fn start(groups: &[i32], extra: &str) -> Self {
         let mut cluster = Self::new(groups, extra);
-        for place in 0..3 {
-            cluster.nodes[place].start();
-        }
-        cluster.wait_for_leaders();
+        cluster.start_all();
         cluster
+    }
+
+    /// Starts all three nodes and waits for leaders.
+    pub(crate) fn start_all(&mut self) {
+        self.nodes.iter_mut().for_each(Node::start);
+        self.wait_for_leaders();
+    }
+
+    /// SIGKILL to every node.
+    pub(crate) fn kill_all(&mut self) {
+        self.nodes.iter_mut().for_each(Node::kill);
     }
 
     pub(crate) fn node(&mut self, id: u32) -> &mut Node {
@@ -165,6 +209,16 @@ impl Node {
         self.folder.join("node.toml")
     }
 
+    /// From its next start on it sees the mounts of this process's namespace.
+    pub(crate) fn enter(&mut self, pid: u32) {
+        self.around.within = Some(pid);
+    }
+
+    /// From its next start on it has this variable in its environment.
+    pub(crate) fn set(&mut self, name: &'static str, value: impl Into<PathBuf>) {
+        self.around.variables.push((name, value.into()));
+    }
+
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
@@ -176,7 +230,7 @@ impl Node {
 
     pub(crate) fn start(&mut self) {
         assert!(self.process.is_none(), "node {} runs already", self.id);
-        self.process = Some(Process::spawn(&self.config(), &self.folder.join("log")));
+        self.process = Some(Process::spawn(&self.config(), &self.folder.join("log"), &self.around));
     }
 
     pub(crate) fn process(&mut self) -> &mut Process {
@@ -223,12 +277,12 @@ impl Node {
     }
 }
 
-fn config(node: &Node, endpoints: &[String], groups: &[i32], extra: &str) -> String {
+fn config(node: &Node, peers: &[(u32, String)], groups: &[i32], extra: &str) -> String {
     let mut text = format!(
         "node = {}\ncluster = \"faults\"\ndata = \"data\"\n\n[listen]\naddr = \"{}\"\n\n[timers]\nprofile = \"fast\"\n",
         node.id, node.endpoint
     );
-    for (peer, endpoint) in (1..).zip(endpoints).filter(|(peer, _)| *peer != node.id) {
+    for (peer, endpoint) in peers {
         text.push_str(&format!("\n[[peer]]\nid = {peer}\naddr = \"{endpoint}\"\n"));
     }
     for group in groups {

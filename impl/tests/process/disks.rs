@@ -1,7 +1,7 @@
 //! A disk that was exchanged for an empty one: the node has forgotten its votes and may not take part under its old name.
 
 use crate::{
-    cluster::{Cluster, until},
+    cluster::{Cluster, roadstead, until},
     writers::Load,
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -29,8 +29,23 @@ fn a_node_with_an_empty_disk_under_its_old_id_is_refused_until_the_old_disk_is_b
         let node = &cluster.nodes[*id as usize - 1];
         let peer = until("the refusal", || node.peer(forgetful).filter(|peer| peer["state"] == "refused"));
         let reason = peer["reason"].as_str().unwrap();
-        assert!(reason.contains("data folder") || reason.contains("store"), "{reason}");
+        assert!(reason.contains(&format!("node {forgetful} had data folder ")), "{reason}");
+        assert!(reason.contains("a wiped or copied disk must join under a new node id, since it may have forgotten a vote"), "{reason}");
+        assert!(node.log().contains(reason), "the operator finds the same words in the log");
     }
+    // The other end says what to do, too.
+    for id in &witnesses {
+        let node = &cluster.nodes[forgetful as usize - 1];
+        let peer = until("the refusal", || node.peer(*id).filter(|peer| peer["state"] == "refused"));
+        let reason = peer["reason"].as_str().unwrap();
+        assert!(
+            reason.contains("it remembers another data folder for our node id: a wiped or copied disk must join under a new node id"),
+            "{reason}"
+        );
+    }
+    let status = roadstead(&["status", "--endpoints", &cluster.endpoints().join(",")]);
+    let status = String::from_utf8(status.stdout).unwrap();
+    assert!(status.contains("must join under a new node id"), "{status}");
     load.acknowledged(20); // the others are a quorum
     let group = cluster.nodes[forgetful as usize - 1].group(1).unwrap();
     assert_eq!((&group["last"], &group["leader"]), (&0.into(), &serde_json::Value::Null), "nothing reached it: {group}");

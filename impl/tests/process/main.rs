@@ -2,17 +2,27 @@
 
 mod admin;
 mod bulk;
+mod clock;
 mod cluster;
 mod crowd;
 mod damage;
+mod disk_fault;
+mod disk_full;
 mod disks;
+mod embedded;
+mod fault_file;
 #[path = "../free_port/mod.rs"]
 mod free_port;
 mod groups;
 mod kill;
 mod launcher;
+mod links;
+mod meter;
 mod noise;
+mod partition;
 mod pause;
+mod slow;
+mod small_disk;
 mod snapshot;
 mod start;
 mod usage;

@@ -1,9 +1,8 @@
 //! Rubbish on the real port while load runs: it is closed, counted, and costs the others nothing.
 
-use crate::{cluster::Cluster, writers::Load};
+use crate::{cluster::Cluster, meter::peak_mib, writers::Load};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::{
-    fs,
     io::{ErrorKind, Read, Write},
     net::{Shutdown, TcpStream},
     time::Duration,
@@ -13,8 +12,8 @@ use std::{
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What a liar may send before somebody stops him: far more than any bound of the port.
 const FLOOD_BYTES: usize = 64 << 20;
-/// Memory that no node may ever have needed. Source: `VmHWM` in proc(5).
-const MEMORY_MAX_KIB: u64 = 1 << 20;
+/// Memory that no node may ever have needed.
+const MEMORY_MAX_MIB: u64 = 1 << 10;
 
 fn connect(endpoint: &str) -> TcpStream {
     let stream = TcpStream::connect(endpoint).unwrap();
@@ -91,10 +90,8 @@ fn rubbish_on_the_port_is_closed_and_disturbs_nobody() {
     assert_eq!(epochs(&cluster), before, "no leader was lost");
     for id in [1, 2, 3] {
         let pid = cluster.node(id).process().pid();
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        let peak: u64 = peak.split_whitespace().next().unwrap().parse().unwrap();
-        assert!(peak < MEMORY_MAX_KIB, "node {id} needed {peak} KiB");
+        let peak = peak_mib(pid);
+        assert!(peak < MEMORY_MAX_MIB, "node {id} needed {peak} MiB");
         assert!(!cluster.node(id).log().contains("panicked"));
     }
 }

@@ -59,7 +59,7 @@ fn a_folder_of_another_node_or_cluster_ends_with_2_and_one_in_use_with_1() {
     let folder = cluster.node(leader).folder.clone();
     let other = folder.join("second.toml");
     fs::write(&other, config.replace(cluster.endpoint(leader), &crate::cluster::free_endpoint())).unwrap();
-    let mut second = crate::cluster::Process::spawn(&other, &folder.join("second.log"));
+    let mut second = crate::cluster::Process::spawn(&other, &folder.join("second.log"), &Default::default());
     assert_eq!(second.wait().code(), Some(1));
     let log = fs::read_to_string(folder.join("second.log")).unwrap();
     assert!(log.contains("ERROR") && log.contains("in use"), "{log}");

@@ -87,10 +87,14 @@ pub(crate) struct Load {
 impl Load {
     /// Writers that spread over the groups, at rest. A request waits `patience` for its outcome.
     pub(crate) fn new(cluster: &Cluster, groups: &[i32], writers: usize, patience: Duration) -> Self {
-        let client = cluster.client(patience);
+        Self::through(&cluster.client(patience), groups, writers)
+    }
+
+    /// The same, through this client.
+    pub(crate) fn through(client: &Client, groups: &[i32], writers: usize) -> Self {
         Self {
             runtime: Background::start(),
-            groups: groups.iter().map(|group| kv(&client, *group)).collect(),
+            groups: groups.iter().map(|group| kv(client, *group)).collect(),
             writers,
             phase: 0,
             running: Vec::new(),
@@ -265,7 +269,7 @@ impl Background {
         self.handle.block_on(future)
     }
 
-    fn spawn<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    pub(crate) fn spawn<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
         self.handle.spawn(future)
     }
 }

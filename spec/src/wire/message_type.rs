@@ -123,6 +123,8 @@ message_types! {
     ReadIndex = 102, Request, "read_index";
     /// Answer to [`Self::ReadIndex`].
     ReadIndexResponse = 103, Response, "read_index_response";
+    /// A follower whose disk has little room says so in answer to a heartbeat.
+    NoSpace = 104, Response, "no_space";
 }
 
 /// Highest number that version 0 knows.

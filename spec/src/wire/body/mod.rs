@@ -10,7 +10,7 @@ mod raft;
 mod snapshot;
 
 pub use client::{ClientRequest, ClientResponse, Consistency, LeaderHint, Operation, Rejection};
-pub use node::{Forward, ForwardResponse, NotTaken};
+pub use node::{Forward, ForwardResponse, NoSpace, NotTaken};
 pub use raft::{EntryKind, NUMBER_MAX, PAYLOAD_HEADER_BYTES, PayloadSpan, Payloads, RaftBody, encode_raft, header_of};
 pub use snapshot::{SnapshotAnswer, SnapshotChunk, SnapshotResult};
 

@@ -68,6 +68,26 @@ impl<'a> ForwardResponse<'a> {
     }
 }
 
+/// The sender's disk has little room. It goes beside the answer to every heartbeat while that is so; silence means room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoSpace {
+    /// Whether it still appends what a leader sends. If not, it takes part in everything else: votes, heartbeats, reads.
+    pub appends: bool,
+}
+
+impl NoSpace {
+    /// Appends a whole frame; `route` leads to the leader.
+    pub fn encode(&self, route: &Route, out: &mut Vec<u8>) -> Result<(), WireError> {
+        encode_group(route.header(MessageType::NoSpace, 0, 0, false), route.incarnation, &self.appends, out)
+    }
+
+    /// Reads a body.
+    pub fn decode(header: &ExtendedHeader, body: &[u8]) -> Result<(Incarnation, Self), WireError> {
+        let (incarnation, appends) = decode_group(header, MessageType::NoSpace, body)?;
+        Ok((incarnation, Self { appends }))
+    }
+}
+
 /// A frame that went nowhere; the connection and its other groups live on. Type `NoSuchGroup`: the group, or this life of it, is not on the
 /// node. Type `Busy`: its mailbox is full. The incarnation is the refused frame's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
