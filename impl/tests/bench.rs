@@ -135,6 +135,20 @@ fn failures_are_counted_by_kind_and_a_write_that_may_have_happened_is_unknown() 
     }
 }
 
+/// Goal: a command can prepare each target's runs, and its failure ends the comparison. Method: it writes down its argument, and fails the fourth time.
+#[test]
+fn a_command_runs_before_each_run_and_is_told_the_target() {
+    let server = EtcdServer::start(1, 1);
+    let folder = TempDir::new().unwrap();
+    let (a, b) = (format!("a=etcd://{}", server.endpoint()), format!("b=etcd://{}", server.endpoint()));
+    let before = "echo \"$1\" >> order; test \"$(wc -l < order)\" -lt 4";
+    let args = ["--json", "--before", before, "--compare", &a, &b, "--rounds", "2", "--seconds", "1", "--warmup", "0", "--allow-load"];
+    let output = bench(folder.path(), &args);
+    assert_eq!(std::fs::read_to_string(folder.path().join("order")).unwrap(), "a\nb\nb\na\n");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && stderr.contains("ended with exit status: 1 for a"), "{stderr}");
+}
+
 /// Goal: a comparison takes turns, its ratios are those of its runs, and its results can be drawn. Method: one target twice, the second with fewer clients.
 #[test]
 fn two_targets_take_turns_and_their_results_can_be_drawn() {

@@ -1,5 +1,7 @@
 //! Two targets in turn, so that what changes over time on the machine meets both: A B, B A, A B, …
 
+use std::mem;
+
 use super::{
     super::failure::Failure,
     machine,
@@ -43,7 +45,7 @@ impl Pair {
         }
     }
 
-    /// Compares the workloads at one place of both lists. `tell` hears of each run before and after it.
+    /// Compares the workloads at one place of both lists, beginning with the first. `tell` hears of each run before and after it.
     pub(super) async fn compare(
         &self,
         place: usize,
@@ -54,8 +56,9 @@ impl Pair {
         let mut rounds = Vec::with_capacity(self.rounds as usize);
         for number in 0..self.rounds {
             let a_first = number % 2 == 0;
+            let mut is_first = place == 0 && number == 0;
             let mut ask = async |subject: &Subject, workload| {
-                let run = subject.run(workload, settings, |run| tell(Told::Begins(run))).await?;
+                let run = subject.run(workload, settings, mem::take(&mut is_first), |run| tell(Told::Begins(run))).await?;
                 tell(Told::Ended(&run))?;
                 Ok::<Run, Failure>(run)
             };

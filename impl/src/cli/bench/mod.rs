@@ -41,8 +41,8 @@ use self::{
 use super::{block_on, endpoints::Endpoints, failure::Failure, output::Output};
 
 const AFTER_HELP: &str = "\
-A write counts when it is acknowledged: committed on a quorum of disks and applied. Each run prints the load average; above 1.5 its figures count for
-nothing. In a closed loop (--clients) each client waits for its outcome before it goes on. In an open loop (--rate) requests begin on a schedule whether
+A write counts when it is acknowledged: committed on a quorum of disks and applied. Each run says whether the machine was quiet; otherwise its figures count
+for nothing. In a closed loop (--clients) each client waits for its outcome before it goes on. In an open loop (--rate) requests begin on a schedule whether
 or not earlier ones have ended, and latencies count from when a request should have begun, so that a stall shows in all requests that it held up.
 
 Options of one target alone follow its address: native://127.0.0.1:7400?groups=5&connections=4
@@ -78,7 +78,8 @@ pub(super) struct Args {
     /// Add the results as JSON to this file as well
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
-    /// Wait before each run until the load average is at most 1.5, but no longer than this
+    /// Wait before each run until the machine is quiet, but no longer than this: the load average at most 1.5 or, behind an earlier run, whose load it would
+    /// be, the processors at most 10 % busy
     #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=86_400))]
     quiet_wait: u64,
     /// Command of the shell that runs before each run; $1 is the target's name. It may start one target and stop the other
@@ -119,8 +120,8 @@ pub(super) fn run(args: &Args, output: Output) -> Result<(), Failure> {
 fn measure(args: &Args, settings: &Settings, output: Output) -> Result<(), Failure> {
     let subject = Subject::new(args.target.protocol.name(), &args.target, &args.options, settings)?;
     let announce = |run: &Run| if output.json { Ok(()) } else { output.line(&text::heading(run)) };
-    for workload in &subject.workloads {
-        let run = block_on(subject.run(workload, settings, announce))?;
+    for (number, workload) in subject.workloads.iter().enumerate() {
+        let run = block_on(subject.run(workload, settings, number == 0, announce))?;
         let results = Results::Run(Box::new(run.clone()));
         save(args.save.as_deref(), &results)?;
         output.value(&results, |_| text::outcome(&run))?;

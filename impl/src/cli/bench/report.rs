@@ -12,6 +12,10 @@ pub(super) const FORMAT: u32 = 1;
 /// Load average above which the figures count for nothing: something else wants the machine.
 pub(super) const LOAD_MAX: f64 = 1.5;
 
+/// Behind an earlier run of the same command the load average is that run's own. Then the processors may be busy with other things for this share of the
+/// time right before the run.
+pub(super) const BUSY_MAX: f64 = 0.1;
+
 /// Latencies of these quantiles draw the curve of a plot, as far as there are enough requests to tell them apart.
 const QUANTILES: [f64; 24] = [
     0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.975, 0.99, 0.995, 0.9975, 0.999, 0.9995, 0.9999, 0.99999,
@@ -73,7 +77,8 @@ pub(super) struct MachineReport {
     pub(super) busy_before: Option<f64>,
     /// The raw disk, right before the run.
     pub(super) disk_sync: DiskSync,
-    /// Whether the load average before the run was at most 1.5. Otherwise the figures count for nothing.
+    /// Whether the load average before the run was at most 1.5 or, behind another run of the same command, whose load it would be, the processors were at
+    /// most 10 % busy. Otherwise the figures count for nothing.
     pub(super) quiet: bool,
 }
 

@@ -10,8 +10,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::time::sleep;
-
 use crate::{api::types::NodeStatus, config::HostPort};
 
 #[cfg(feature = "etcd")]
@@ -23,7 +21,7 @@ use super::{
     options::Options,
     processes, progress,
     record::{Recorder, Times},
-    report::{FORMAT, LOAD_MAX, MachineReport, Measured, Run, TargetReport},
+    report::{BUSY_MAX, FORMAT, LOAD_MAX, MachineReport, Measured, Run, TargetReport},
     session::{NativeSessions, Sessions},
     target::{Protocol, Target},
     watch::{self, Watch},
@@ -70,18 +68,19 @@ impl Subject {
         })
     }
 
-    /// Runs one of the workloads. `announce` hears of the circumstances before it begins.
+    /// Runs one of the workloads, as the command's first run or behind another. `announce` hears of the circumstances before it begins.
     pub(super) async fn run(
         &self,
         workload: &Workload,
         settings: &Settings,
+        is_first: bool,
         announce: impl FnOnce(&Run) -> Result<(), Failure>,
     ) -> Result<Run, Failure> {
         if let Some(command) = &settings.before {
             prepare(command, &self.name)?;
         }
         let admin = Admin::reader(&settings.endpoints)?;
-        let mut machine = quiet_machine(settings).await?;
+        let mut machine = quiet_machine(settings, is_first).await?;
         let mut run = Run {
             format: FORMAT,
             name: self.name.clone(),
@@ -135,20 +134,24 @@ fn prepare(command: &str, target: &str) -> Result<(), Failure> {
 }
 
 /// Waits for the machine to be quiet, at most as long as asked for, and says how it is.
-async fn quiet_machine(settings: &Settings) -> Result<MachineReport, Failure> {
+async fn quiet_machine(settings: &Settings, is_first: bool) -> Result<MachineReport, Failure> {
     let until = Instant::now() + settings.quiet_wait;
-    while machine::load_average().is_some_and(|load| load > LOAD_MAX) && Instant::now() < until {
-        sleep(Duration::from_secs(1)).await;
-    }
+    let mut busy;
+    let quiet = loop {
+        busy = watch::busy_before().await;
+        let quiet = machine::load_average().is_none_or(|load| load <= LOAD_MAX) || !is_first && busy.is_some_and(|busy| busy <= BUSY_MAX);
+        if quiet || Instant::now() >= until {
+            break quiet;
+        }
+    };
     let disk_sync = DiskSync::measure(&settings.disk).map_err(|error| Failure::failed(format!("{}: {error}", settings.disk.display())))?;
-    let load_average_before = machine::load_average();
     Ok(MachineReport {
         cores: available_parallelism().map_or(1, usize::from),
-        load_average_before,
+        load_average_before: machine::load_average(),
         load_average_after: None,
-        busy_before: watch::busy_before().await,
+        busy_before: busy,
         disk_sync,
-        quiet: load_average_before.is_none_or(|load| load <= LOAD_MAX),
+        quiet,
     })
 }
 

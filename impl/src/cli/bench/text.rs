@@ -19,6 +19,7 @@ pub(super) fn heading(run: &Run) -> String {
     let machine = &run.machine;
     let load = match machine.load_average_before {
         Some(load) if !machine.quiet => format!("LOAD AVERAGE {load:.2} IS ABOVE {LOAD_MAX}: THESE FIGURES COUNT FOR NOTHING"),
+        Some(load) if load > LOAD_MAX => format!("load average {load:.2}, of the runs before"),
         Some(load) => format!("load average {load:.2}"),
         None => "load average unknown".to_owned(),
     };
@@ -104,13 +105,20 @@ fn costs(run: &Run) -> String {
     text
 }
 
+/// An interval whose ends are further apart than this factor says nothing.
+const INTERVAL_MAX: f64 = 10.0;
+
 /// A comparison's ratios.
 pub(super) fn comparison(comparison: &Comparison) -> String {
     let Some(first) = comparison.rounds.first() else { return String::new() };
     let (a, b) = (&comparison.a, &comparison.b);
-    let mut table = table(&["", &format!(">{a}"), &format!(">{b}"), ">ratio", ">min", ">max", ">95 % of the mean lie in"]);
+    let mut table = table(&["", &format!(">{a}"), &format!(">{b}"), ">ratio", ">min", ">max", ">mean, with 95 % confidence"]);
     for ratio in &comparison.ratios {
-        let between = ratio.interval95.map_or("-".to_owned(), |(low, high)| format!("{low:.3} to {high:.3}"));
+        let between = match ratio.interval95 {
+            None => "-".to_owned(),
+            Some((low, high)) if high / low > INTERVAL_MAX => "too far apart: more rounds".to_owned(),
+            Some((low, high)) => format!("{low:.3} to {high:.3}"),
+        };
         table.add_row([
             ratio.metric.text().to_owned(),
             ratio.metric.show(ratio.a_median),
@@ -126,7 +134,7 @@ pub(super) fn comparison(comparison: &Comparison) -> String {
     let failed: u64 = comparison.rounds.iter().map(|round| round.a.result.failed + round.b.result.failed).sum();
     let failed = if failed == 0 { String::new() } else { format!("\n{failed} REQUESTS FAILED; look at the runs above") };
     format!(
-        "{b} / {a}, {}, {}, {rounds} rounds interleaved (medians; ratio: of each round's pair){noise}{failed}\n{}",
+        "{b} / {a}, {}, {}, {rounds} rounds interleaved (ratio: median of the rounds){noise}{failed}\n{}",
         first.a.workload.operation(),
         first.a.workload.step(),
         lines(&table)

@@ -19,7 +19,7 @@ const SYNC_COUNTERS: [&str; 3] =
     ["roadstead_storage_rounds_total", "roadstead_storage_witness_syncs_total", "etcd_disk_wal_fsync_duration_seconds_count"];
 
 /// How long the processors are watched before a run.
-const BEFORE: Duration = Duration::from_millis(500);
+const BEFORE: Duration = Duration::from_secs(1);
 
 /// Share of all processors that other work uses just now.
 pub(super) async fn busy_before() -> Option<f64> {
