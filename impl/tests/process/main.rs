@@ -11,6 +11,7 @@ mod free_port;
 mod groups;
 mod kill;
 mod launcher;
+mod load;
 mod noise;
 mod pause;
 mod snapshot;

@@ -21,7 +21,7 @@ use super::{
     options::Options,
     processes, progress,
     record::{Recorder, Times},
-    report::{BUSY_MAX, FORMAT, LOAD_MAX, MachineReport, Measured, Run, TargetReport},
+    report::{BUSY_MAX, Cost, FORMAT, LOAD_MAX, MachineReport, Measured, Run, TargetReport},
     session::{NativeSessions, Sessions},
     target::{Protocol, Target},
     watch::{self, Watch},
@@ -81,7 +81,7 @@ impl Subject {
         }
         let admin = Admin::reader(&settings.endpoints)?;
         let mut machine = quiet_machine(settings, is_first).await?;
-        let mut run = Run {
+        let run = Run {
             format: FORMAT,
             name: self.name.clone(),
             target: TargetReport {
@@ -93,27 +93,28 @@ impl Subject {
             workload: workload.clone(),
             machine: machine.clone(),
             result: Measured::default(),
-            cost: Default::default(),
+            cost: Cost::default(),
         };
         let pids = self.pids.clone().unwrap_or_else(|| processes::listening_at(&self.endpoints));
         let watch = Watch::new(admin, self.endpoints.clone(), pids);
         let timeout = settings.endpoints.timeout;
-        let (result, cost) = match self.protocol {
+        let (run, (result, cost)) = match self.protocol {
             Protocol::Native => {
                 let sessions = NativeSessions::new(&self.endpoints, workload, timeout);
                 announce(&run)?;
-                execute(&sessions, workload, &watch, settings).await?
+                (run, execute(&sessions, workload, &watch, settings).await?)
             }
             #[cfg(feature = "etcd")]
             Protocol::Etcd => {
                 let sessions = EtcdSessions::open(&self.endpoints, workload, timeout).await?;
-                run.target.used = sessions.used().map(ToString::to_string).collect();
-                run.target.version = Some(match run.target.version {
+                let used = sessions.used().map(ToString::to_string).collect();
+                let version = Some(match &run.target.version {
                     Some(program) => format!("{program}, speaks etcd {}", sessions.version()),
                     None => format!("etcd {}", sessions.version()),
                 });
+                let run = Run { target: TargetReport { used, version, ..run.target }, ..run };
                 announce(&run)?;
-                execute(&sessions, workload, &watch, settings).await?
+                (run, execute(&sessions, workload, &watch, settings).await?)
             }
             #[cfg(not(feature = "etcd"))]
             Protocol::Etcd => return Err(Failure::Usage("this program was built without the feature `etcd`".to_owned())),
@@ -165,12 +166,7 @@ async fn version(admin: &Admin, endpoints: &[HostPort]) -> Option<String> {
     None
 }
 
-async fn execute<S: Sessions>(
-    sessions: &S,
-    workload: &Workload,
-    watch: &Watch,
-    settings: &Settings,
-) -> Result<(Measured, super::report::Cost), Failure> {
+async fn execute<S: Sessions>(sessions: &S, workload: &Workload, watch: &Watch, settings: &Settings) -> Result<(Measured, Cost), Failure> {
     let times = Times::of(Duration::from_secs(workload.warm_up_seconds), Duration::from_secs(workload.seconds));
     let recorder = Recorder::new(times, workload.is_open()).map_err(|error| Failure::failed(error.to_string()))?;
     let recorder = Rc::new(RefCell::new(recorder));
