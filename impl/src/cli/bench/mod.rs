@@ -41,9 +41,10 @@ use self::{
 use super::{block_on, endpoints::Endpoints, failure::Failure, output::Output};
 
 const AFTER_HELP: &str = "\
-A write counts when it is acknowledged: committed on a quorum of disks and applied. Each run says whether the machine was quiet; otherwise its figures count
-for nothing. In a closed loop (--clients) each client waits for its outcome before it goes on. In an open loop (--rate) requests begin on a schedule whether
-or not earlier ones have ended, and latencies count from when a request should have begun, so that a stall shows in all requests that it held up.
+A write counts when it is acknowledged: committed on a quorum of disks and applied. Each run says whether the machine was quiet; otherwise its figures \
+count for nothing. In a closed loop (--clients) each client waits for its outcome before it goes on. In an open loop (--rate) requests begin on a \
+schedule whether or not earlier ones have ended, and latencies count from when a request should have begun, so that a stall shows in all requests that \
+it held up.
 
 Options of one target alone follow its address: native://127.0.0.1:7400?groups=5&connections=4
 

@@ -26,7 +26,7 @@ pub(super) struct Options {
     /// etcd targets: which endpoints take the requests [default: leader]
     #[arg(long, value_enum)]
     pub(super) endpoint_mode: Option<EndpointMode>,
-    /// The first group. An etcd target is asked without a group unless this is given
+    /// The first group [default: 1; an etcd target is asked without a group unless this or --groups is given]
     #[arg(long, value_parser = clap::value_parser!(i32).range(0..))]
     pub(super) group: Option<i32>,
     /// How many groups, from --group on; the clients are spread over them [default: 1]

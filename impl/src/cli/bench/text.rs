@@ -73,9 +73,10 @@ pub(super) fn outcome(run: &Run) -> String {
 
 fn latencies(latency: &Latency) -> String {
     format!(
-        "p50 {}  p90 {}  p99 {}  p99.9 {}  max {}",
+        "p50 {}  p90 {}  p95 {}  p99 {}  p99.9 {}  max {}",
         seconds(latency.p50_seconds),
         seconds(latency.p90_seconds),
+        seconds(latency.p95_seconds),
         seconds(latency.p99_seconds),
         seconds(latency.p999_seconds),
         seconds(latency.max_seconds)

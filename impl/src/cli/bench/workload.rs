@@ -177,7 +177,7 @@ impl Workload {
     pub(super) fn step(&self) -> String {
         match self.pace {
             Pace::Closed { clients } => plural(clients, "client"),
-            Pace::Open { rate, .. } => format!("{rate}/s"),
+            Pace::Open { rate, .. } => format!("{rate}/s offered"),
         }
     }
 }

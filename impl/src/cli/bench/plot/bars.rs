@@ -3,7 +3,7 @@
 use super::{
     super::ratio::median,
     Area, Figure,
-    scale::{Linear, count},
+    scale::{Linear, count, tick},
     svg::{AXIS, Anchor, COLOURS, GRID, Style, Svg, WHISKER},
 };
 
@@ -21,9 +21,9 @@ pub(super) fn draw(svg: &mut Svg, area: Area, figure: &Figure) {
     let largest = figure.cases.iter().flat_map(|case| case.series.values()).flat_map(|series| &series.rates).copied().fold(0.0, f64::max);
     let scale = Linear::up_to(largest * 1.05);
     let y = |value: f64| inner.bottom() - scale.at(value) * inner.height;
-    for tick in scale.ticks() {
-        svg.line((inner.left, y(tick)), (inner.right(), y(tick)), if tick == 0.0 { AXIS } else { GRID }, 1.0);
-        svg.text((inner.left - 8.0, y(tick) + 4.0), &count(tick), Style::grey(11.0, Anchor::End));
+    for value in scale.ticks() {
+        svg.line((inner.left, y(value)), (inner.right(), y(value)), if value == 0.0 { AXIS } else { GRID }, 1.0);
+        svg.text((inner.left - 8.0, y(value) + 4.0), &tick(value, scale.end()), Style::grey(11.0, Anchor::End));
     }
     let slot = inner.width / figure.cases.len() as f64;
     for (number, case) in figure.cases.iter().enumerate() {

@@ -19,7 +19,12 @@ impl Linear {
 
     /// Where a value lies, 0 to 1.
     pub(super) fn at(self, value: f64) -> f64 {
-        value / (self.step * f64::from(self.steps))
+        value / self.end()
+    }
+
+    /// The value at its end.
+    pub(super) fn end(self) -> f64 {
+        self.step * f64::from(self.steps)
     }
 
     /// The values to name.
@@ -77,6 +82,16 @@ pub(super) fn count(value: f64) -> String {
     }
 }
 
+/// A value of an axis that reaches to `largest`, with the unit of all its values.
+pub(super) fn tick(value: f64, largest: f64) -> String {
+    match largest {
+        _ if value == 0.0 => "0".to_owned(),
+        l if l >= 10e6 => trim(value / 1e6, "M"),
+        l if l >= 10e3 => trim(value / 1e3, "k"),
+        _ => count(value),
+    }
+}
+
 /// A latency, short.
 pub(super) fn latency(seconds: f64) -> String {
     match seconds {
@@ -102,7 +117,7 @@ fn trim(value: f64, unit: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Linear, Log, count, latency};
+    use super::{Linear, Log, count, latency, tick};
 
     #[test]
     fn a_linear_axis_ends_at_a_round_number() {
@@ -134,6 +149,8 @@ mod tests {
         let counts =
             [(0.0, "0"), (950.0, "950"), (1_069.2, "1,069"), (1_005.0, "1,005"), (26_000.0, "26k"), (12_841.0, "12.8k"), (1.5e6, "1.5M")];
         assert!(counts.iter().all(|(value, text)| count(*value) == *text), "{:?}", counts.map(|(value, _)| count(value)));
+        let ticks = [(0.0, 12e3, "0"), (8e3, 12e3, "8k"), (8e3, 9e3, "8,000"), (2.5e6, 1e7, "2.5M"), (500.0, 12e3, "0.5k")];
+        assert!(ticks.iter().all(|(value, largest, text)| tick(*value, *largest) == *text));
         let latencies = [(0.00002, "20 µs"), (0.001, "1 ms"), (0.0123, "12.3 ms"), (2.0, "2 s")];
         assert!(latencies.iter().all(|(value, text)| latency(*value) == *text), "{:?}", latencies.map(|(value, _)| latency(value)));
     }
