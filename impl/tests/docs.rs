@@ -198,7 +198,7 @@ fn every_command_in_a_document_exists() {
         blocks.iter().flat_map(|(path, blocks)| blocks.iter().filter_map(shell).map(|block| (*path, block))).collect();
     let (mut wrong, mut count) = (Vec::new(), 0);
     for (path, words) in shell.iter().flat_map(|(path, block)| calls(block).map(move |words| (path, words))) {
-        let of_two = ["group", "kv", "log"].contains(&words[0]);
+        let of_two = ["group", "kv", "log"].contains(&words[0]) || words.starts_with(&["bench", "plot"]);
         let command = words[..if of_two { 2 } else { 1 }].to_vec();
         let help = known.entry(command.clone()).or_insert_with(|| help(&command));
         let knows =

@@ -130,9 +130,22 @@ impl Admin {
         Err(refusal.map_or_else(|| options.nobody(&reasons), Failure::from))
     }
 
-    async fn send<T: DeserializeOwned>(&self, method: Method, endpoint: &HostPort, path: &str, body: Bytes) -> Result<T, AdminError> {
+    /// `GET path` of one node, as text; of any server that speaks HTTP.
+    pub(super) async fn get_text(&self, endpoint: &HostPort, path: &str) -> Result<String, AdminError> {
+        let (status, bytes) = self.answer(Method::GET, endpoint, path, Bytes::new()).await?;
+        if !status.is_success() {
+            return Err(unreachable(endpoint, format!("HTTP status {status} to {path}")));
+        }
+        String::from_utf8(bytes.into()).map_err(|_| unreachable(endpoint, format!("the answer to {path} is no text")))
+    }
+
+    async fn answer(&self, method: Method, endpoint: &HostPort, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), AdminError> {
         let answer = tokio::time::timeout(self.timeout, self.exchange(method, endpoint, path, body)).await;
-        let (status, bytes) = answer.map_err(|_| unreachable(endpoint, format!("no answer within {:?}", self.timeout)))??;
+        answer.map_err(|_| unreachable(endpoint, format!("no answer within {:?}", self.timeout)))?
+    }
+
+    async fn send<T: DeserializeOwned>(&self, method: Method, endpoint: &HostPort, path: &str, body: Bytes) -> Result<T, AdminError> {
+        let (status, bytes) = self.answer(method, endpoint, path, body).await?;
         if status.is_success() {
             return serde_json::from_slice(&bytes)
                 .map_err(|error| unreachable(endpoint, format!("the answer to {path} is not understood ({error}); use the same version")));

@@ -59,7 +59,7 @@ enum Command {
     Log(log::Args),
     Check(check::Args),
     Repair(repair::Args),
-    Bench(bench::Args),
+    Bench(Box<bench::Args>),
     Completions(completions::Args),
 }
 

@@ -18,6 +18,7 @@ mod kill;
 mod launcher;
 mod links;
 mod meter;
+mod load;
 mod noise;
 mod partition;
 mod pause;

@@ -1,14 +1,13 @@
-//! What the machine can do and is doing: raw syncs, load, CPU time. What a system does not tell is left out, never guessed.
+//! What the machine can do and is doing: raw syncs, load, flushes. What a system does not tell is left out, never guessed.
 
 use std::{
-    collections::BTreeMap,
     fs::{self, OpenOptions},
     io::{self, Seek, SeekFrom, Write},
     path::Path,
     time::Instant,
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Syncs that are measured.
 const SYNCS: usize = 200;
@@ -16,11 +15,8 @@ const SYNCS: usize = 200;
 /// Bytes that each of them makes durable.
 const SYNC_BYTES: usize = 4_096;
 
-/// Linux counts CPU time of processes in hundredths of a second, whatever the kernel's own tick is (`USER_HZ`, proc_pid_stat(5)).
-const TICK_SECONDS: f64 = 0.01;
-
 /// How long the disk takes to make a block durable, with nothing of ours above it.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct DiskSync {
     /// Median.
     pub(super) p50_seconds: f64,
@@ -63,65 +59,64 @@ pub(super) fn load_average() -> Option<f64> {
     fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
 }
 
-/// CPU seconds so far by thread name; the threads of all given processes together.
-#[derive(Clone, Debug, Default)]
-pub(super) struct CpuTimes(BTreeMap<String, f64>);
-
-impl CpuTimes {
-    /// Reads the times; processes that cannot be read count as nothing.
-    pub(super) fn read(pids: &[u32]) -> Self {
-        let mut times = Self::default();
-        for pid in pids {
-            let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { continue };
-            for thread in threads.flatten() {
-                if let Some((name, seconds)) = fs::read_to_string(thread.path().join("stat")).ok().as_deref().and_then(parse_stat) {
-                    *times.0.entry(name).or_default() += seconds;
-                }
-            }
-        }
-        times
-    }
-
-    /// What was used since `before`, the most first; names of numbered threads are one.
-    pub(super) fn since(&self, before: &Self) -> Vec<(String, f64)> {
-        let mut used: BTreeMap<String, f64> = BTreeMap::new();
-        for (name, now) in &self.0 {
-            let layer = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-' || c == '#').to_owned();
-            *used.entry(layer).or_default() += now - before.0.get(name).copied().unwrap_or(0.0);
-        }
-        let mut used: Vec<(String, f64)> = used.into_iter().filter(|(_, seconds)| *seconds > 0.0).collect();
-        used.sort_by(|(_, a), (_, b)| b.total_cmp(a));
-        used
-    }
+/// Requests to flush their caches that all disks of this machine have completed. Source: Documentation/admin-guide/iostats.rst of Linux, field 16 behind
+/// the name, since 5.5. Partitions and what lies on top of a disk would count its flushes twice.
+pub(super) fn disk_flushes() -> Option<u64> {
+    let is_disk = |name: &str| Path::new("/sys/block").join(name).join("device").exists();
+    let text = fs::read_to_string("/proc/diskstats").ok()?;
+    let disks = text.lines().filter_map(parse_flushes).filter(|(name, _)| is_disk(name));
+    disks.map(|(_, flushes)| flushes).reduce(|sum, flushes| sum + flushes)
 }
 
-/// Name and CPU seconds of a thread. Source: proc_pid_stat(5): the name is in parentheses and may hold any character; utime and stime are the
-/// 12th and 13th word behind it.
-fn parse_stat(stat: &str) -> Option<(String, f64)> {
-    let (head, tail) = stat.rsplit_once(')')?;
-    let (_, name) = head.split_once('(')?;
-    let mut words = tail.split_whitespace().skip(11);
-    let ticks = words.next()?.parse::<u64>().ok()? + words.next()?.parse::<u64>().ok()?;
-    Some((name.to_owned(), ticks as f64 * TICK_SECONDS))
+fn parse_flushes(line: &str) -> Option<(&str, u64)> {
+    let mut words = line.split_whitespace().skip(2);
+    Some((words.next()?, words.nth(15)?.parse().ok()?))
+}
+
+/// Time that all processors together have been busy and idle since the start of the system. Source: proc_stat(5); waiting for a disk is idle.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Busy {
+    busy: u64,
+    idle: u64,
+}
+
+impl Busy {
+    /// Reads it.
+    pub(super) fn read() -> Option<Self> {
+        Self::parse(fs::read_to_string("/proc/stat").ok()?.lines().next()?)
+    }
+
+    fn parse(line: &str) -> Option<Self> {
+        let times: Vec<u64> = line.strip_prefix("cpu ")?.split_whitespace().take(8).map(|word| word.parse().ok()).collect::<Option<_>>()?;
+        let idle = times.get(3)? + times.get(4)?;
+        Some(Self { busy: times.iter().sum::<u64>() - idle, idle })
+    }
+
+    /// Share of the time since `before` in which processors were busy, 0 to 1.
+    pub(super) fn share_since(self, before: Self) -> Option<f64> {
+        let (busy, idle) = (self.busy.checked_sub(before.busy)?, self.idle.checked_sub(before.idle)?);
+        (busy + idle > 0).then(|| busy as f64 / (busy + idle) as f64)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{CpuTimes, DiskSync, parse_stat};
+    use super::{Busy, DiskSync, parse_flushes};
 
     #[test]
-    fn times_of_threads_with_odd_names_are_read() {
-        let stat = "77 (a) b) S 1 77 77 0 -1 4194304 100 0 0 0 250 50 0 0 20 0 1 0 1 2 3";
-        assert_eq!(parse_stat(stat), Some(("a) b".to_owned(), 3.0)));
-        assert_eq!(parse_stat("77 (short) S 1"), None);
+    fn flushes_of_a_disk_are_read() {
+        let line = " 254       0 vda 5 0 8 3 7 1 9 4 0 6 7 0 0 0 0 4711 12";
+        assert_eq!(parse_flushes(line), Some(("vda", 4_711)));
+        assert_eq!(parse_flushes("   8 0 sda 5 0 8 3 7 1 9 4 0 6 7 0 0 0 0"), None, "an old system does not count them");
     }
 
     #[test]
-    fn numbered_threads_are_one_layer_and_idle_ones_are_left_out() {
-        let times = |list: &[(&str, f64)]| CpuTimes(list.iter().map(|(name, seconds)| ((*name).to_owned(), *seconds)).collect());
-        let before = times(&[("storage", 1.0), ("fjall-1", 1.0), ("witness", 2.0)]);
-        let after = times(&[("storage", 1.5), ("fjall-1", 2.0), ("fjall-2", 1.0), ("witness", 2.0)]);
-        assert_eq!(after.since(&before), [("fjall".to_owned(), 2.0), ("storage".to_owned(), 0.5)]);
+    fn the_busy_share_is_of_the_time_between() {
+        let at = |line| Busy::parse(line).unwrap();
+        let (before, after) = (at("cpu  100 0 50 1000 200 0 10 0 0 0"), at("cpu  130 0 60 1040 220 0 10 0 5 5"));
+        assert_eq!(after.share_since(before), Some(0.4));
+        assert_eq!(before.share_since(before), None);
+        assert!(Busy::parse("cpu0 1 2 3 4 5 6 7 8").is_none());
     }
 
     #[test]

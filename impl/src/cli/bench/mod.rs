@@ -1,121 +1,163 @@
-//! `roadstead bench`: writes and reads as fast as a number of closed-loop clients can, through the native client.
+//! `roadstead bench`: how many requests per second a cluster serves and how long they take; ours through the native client, and any that speaks etcd's
+//! v3 API.
 //!
 //! A number means nothing without its circumstances: what was done, by how many, how large, for how long, on which disk, beside what else. All of
 //! that is printed with it.
 
+mod compare;
 mod load;
 mod machine;
-mod result;
+mod options;
+mod plot;
+mod processes;
+mod progress;
+mod ratio;
+mod record;
+mod report;
+mod run;
+mod schedule;
+mod session;
+mod target;
+mod text;
+mod watch;
+mod workload;
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    fs::OpenOptions,
+    io::Write,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use clap::{Args as ClapArgs, ValueEnum};
+use clap::{Args as ClapArgs, Subcommand};
 
-use self::{load::Load, machine::DiskSync, result::Circumstances};
-use super::{admin::Admin, block_on, cluster, endpoints::Endpoints, failure::Failure, output::Output};
+use self::{
+    compare::{Pair, Told},
+    options::Options,
+    report::{Results, Run},
+    run::{Settings, Subject},
+    target::{NamedTarget, Target},
+};
+use super::{block_on, endpoints::Endpoints, failure::Failure, output::Output};
 
 const AFTER_HELP: &str = "\
-Each client waits for its outcome before it goes on. A write counts when it is committed on a quorum of disks and applied.
+A write counts when it is acknowledged: committed on a quorum of disks and applied. Each run says whether the machine was quiet; otherwise its figures \
+count for nothing. In a closed loop (--clients) each client waits for its outcome before it goes on. In an open loop (--rate) requests begin on a \
+schedule whether or not earlier ones have ended, and latencies count from when a request should have begun, so that a stall shows in all requests that \
+it held up.
+
+Options of one target alone follow its address: native://127.0.0.1:7400?groups=5&connections=4
 
 Examples:
   roadstead bench
   roadstead bench --clients 1,64,256 --seconds 20
   roadstead bench --clients 256 --groups 64
-  roadstead bench --operation get --clients 64 --json";
+  roadstead bench --clients 64 --read-share 0.9 --consistency serializable
+  roadstead bench --rate 1000,2000,4000 --save open.json
+  roadstead bench --target etcd://127.0.0.1:2379 --clients 1,64,256 --connections 1,8,16
+  roadstead bench --compare etcd=etcd://127.0.0.1:2379 roadstead=etcd://127.0.0.1:7400 --rounds 5 --quiet-wait 120
+  roadstead bench --compare one=native five=native?groups=5 --clients 64
+  roadstead bench plot open.json -o open.svg";
 
-/// Measure writes or reads per second, latency, the longest gap and CPU time
+/// Measure requests per second, latencies, gaps, syncs and processor time; compare two targets; plot results
 #[derive(ClapArgs, Debug)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = AFTER_HELP, args_conflicts_with_subcommands = true)]
 pub(super) struct Args {
-    /// How many clients at once; a run for each number
-    #[arg(long, value_delimiter = ',', default_value = "64", value_parser = clap::value_parser!(u32).range(1..=65_536))]
-    clients: Vec<u32>,
-    /// How many groups, from --group on; the clients are spread over them
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    groups: u32,
-    /// The first group
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(i32).range(0..))]
-    group: i32,
-    /// What the clients do
-    #[arg(long, value_enum, default_value_t = Operation::Put)]
-    operation: Operation,
-    /// Length of a run
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    seconds: u64,
-    /// Time before a run that is not counted, in seconds
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=3_600))]
-    warm_up: u64,
-    /// Length of a key
-    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(8..=1_024))]
-    key_bytes: u16,
-    /// How many different keys; each is as likely as any other
-    #[arg(long, default_value_t = 100_000_000, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
-    keys: u32,
-    /// Length of a value
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(0..=8_000_000))]
-    value_bytes: u32,
-    /// What the random keys begin with
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Folder in which the raw disk's sync is measured for comparison: it should be on the nodes' disk
-    #[arg(long, default_value = ".")]
+    #[command(subcommand)]
+    action: Option<Action>,
+    /// Whom to ask: native://HOST:PORT,… or etcd://HOST:PORT,…; without endpoints those of --endpoints
+    #[arg(long, value_name = "TARGET", default_value = "native", conflicts_with = "compare")]
+    target: Target,
+    /// Ask two targets in turn and print the ratios of the second to the first
+    #[arg(long, value_names = ["NAME=TARGET", "NAME=TARGET"], num_args = 2)]
+    compare: Vec<NamedTarget>,
+    /// Runs of each target of --compare
+    #[arg(long, value_name = "N", default_value_t = 5, requires = "compare", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    rounds: u32,
+    #[command(flatten)]
+    options: Options,
+    /// Add the results as JSON to this file as well
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    /// Wait before each run until the machine is quiet, but no longer than this: the load average at most 1.5 or, behind an earlier run, whose load it would
+    /// be, the processors at most 10 % busy
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    quiet_wait: u64,
+    /// Command of the shell that runs before each run; $1 is the target's name. It may start one target and stop the other
+    #[arg(long, value_name = "COMMAND")]
+    before: Option<String>,
+    /// Compare even if the load average is above 1.5
+    #[arg(long, requires = "compare")]
+    allow_load: bool,
+    /// Folder in which the raw disk's sync is measured: it should be on the nodes' disk
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
     disk: PathBuf,
     #[command(flatten)]
     endpoints: Endpoints,
 }
 
-/// What a client does over and over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Operation {
-    /// Set a random key
-    Put,
-    /// Read a random key, linearizably
-    Get,
-    /// Read a random key as one node has it
-    StaleGet,
-}
-
-impl Operation {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Put => "put",
-            Self::Get => "get",
-            Self::StaleGet => "stale-get",
-        }
-    }
+#[derive(Debug, Subcommand)]
+enum Action {
+    Plot(plot::Args),
 }
 
 pub(super) fn run(args: &Args, output: Output) -> Result<(), Failure> {
-    for &clients in &args.clients {
-        let disk = DiskSync::measure(&args.disk).map_err(|error| Failure::failed(format!("{}: {error}", args.disk.display())))?;
-        let circumstances = Circumstances {
-            operation: args.operation.name(),
-            clients,
-            groups: args.groups,
-            key_bytes: args.key_bytes,
-            keys: args.keys,
-            value_bytes: args.value_bytes,
-            seconds: args.seconds,
-            warm_up_seconds: args.warm_up,
-            load_average: machine::load_average(),
-            disk,
-        };
-        if !output.json {
-            output.line(&circumstances.text())?;
-        }
-        let load = Load::new(args, clients)?;
-        let pids = block_on(local_nodes(&args.endpoints))?;
-        let result = block_on(load.run(&pids, Duration::from_secs(args.warm_up), Duration::from_secs(args.seconds)))?;
-        output.value(&result::Report { circumstances, result }, |report| report.result.text())?;
+    if let Some(Action::Plot(args)) = &args.action {
+        return plot::run(args, output);
+    }
+    let settings = Settings {
+        endpoints: args.endpoints.clone(),
+        disk: args.disk.clone(),
+        quiet_wait: Duration::from_secs(args.quiet_wait),
+        before: args.before.clone(),
+        show_progress: !output.json,
+    };
+    match args.compare.as_slice() {
+        [a, b] => compare(args, &settings, output, a, b),
+        _ => measure(args, &settings, output),
+    }
+}
+
+fn measure(args: &Args, settings: &Settings, output: Output) -> Result<(), Failure> {
+    let subject = Subject::new(args.target.protocol.name(), &args.target, &args.options, settings)?;
+    let announce = |run: &Run| if output.json { Ok(()) } else { output.line(&text::heading(run)) };
+    for (number, workload) in subject.workloads.iter().enumerate() {
+        let run = block_on(subject.run(workload, settings, number == 0, announce))?;
+        let results = Results::Run(Box::new(run.clone()));
+        save(args.save.as_deref(), &results)?;
+        output.value(&results, |_| text::outcome(&run))?;
     }
     Ok(())
 }
 
-/// Processes of the nodes that run on this machine: their CPU time can be read.
-async fn local_nodes(endpoints: &Endpoints) -> Result<Vec<u32>, Failure> {
-    let admin = Admin::reader(endpoints)?;
-    let answers = cluster::ask_all(&admin, &endpoints.endpoints).await;
-    let local = |host: &str| host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-    let on_this_machine = answers.iter().filter(|node| local(&node.endpoint.host));
-    Ok(on_this_machine.filter_map(|node| node.answer.as_ref().ok().map(|(status, _)| status.pid)).collect())
+fn compare(args: &Args, settings: &Settings, output: Output, a: &NamedTarget, b: &NamedTarget) -> Result<(), Failure> {
+    if a.name == b.name {
+        return Err(Failure::Usage(format!("both targets of --compare are named `{}`; give them two names", a.name)));
+    }
+    let subject = |named: &NamedTarget| Subject::new(&named.name, &named.target, &args.options, settings);
+    let pair = Pair::new(subject(a)?, subject(b)?, args.rounds)?;
+    if !args.allow_load {
+        Pair::check_load(settings)?;
+    }
+    let tell = |told: Told<'_>| match told {
+        _ if output.json => Ok(()),
+        Told::Begins(run) => output.line(&text::heading(run)),
+        Told::Ended(run) => output.line(text::outcome(run).trim_end()),
+    };
+    for place in 0..pair.a.workloads.len() {
+        let Some(comparison) = block_on(pair.compare(place, settings, tell))? else { continue };
+        let results = Results::Comparison(comparison.clone());
+        save(args.save.as_deref(), &results)?;
+        output.value(&results, |_| text::comparison(&comparison))?;
+    }
+    Ok(())
+}
+
+/// One value per line: results of several commands can gather in one file.
+fn save(file: Option<&Path>, results: &Results) -> Result<(), Failure> {
+    let Some(file) = file else { return Ok(()) };
+    let failed = |error: &dyn std::fmt::Display| Failure::failed(format!("{}: {error}", file.display()));
+    let line = serde_json::to_string(results).map_err(|error| failed(&error))?;
+    let mut opened = OpenOptions::new().create(true).append(true).open(file).map_err(|error| failed(&error))?;
+    writeln!(opened, "{line}").map_err(|error| failed(&error))
 }
