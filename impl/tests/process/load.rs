@@ -19,7 +19,7 @@ fn a_cluster_is_measured_through_either_protocol() {
     for (target, more) in [("native", &["--clients", "6"][..]), ("etcd", &["--rate", "200", "--connections", "2"])] {
         let run = bench(&cluster, target, &[&["--groups", "3", "--read-share", "0.2"], more].concat());
         let count = run["result"]["operations"].as_u64().unwrap();
-        assert!(count > 20, "{run}");
+        assert!(count > 0, "{run}");
         assert_eq!((&run["result"]["failed"], &run["result"]["example_failure"]), (&json!(0), &Value::Null));
         assert!(run["target"]["version"].as_str().unwrap().starts_with("roadstead 0."), "{}", run["target"]);
         let cost = &run["cost"];

@@ -262,7 +262,7 @@ mod tests {
             assert!(open.latency.p99_seconds > 0.9 && open.latency.p90_seconds > 0.5, "{in_flight_max}: {:?}", open.latency);
             assert!(open.latency.p50_seconds < 0.1 && open.longest_gap_seconds > 0.9, "{in_flight_max}: {:?}", open.latency);
             let kept = open.open_loop.unwrap();
-            assert_eq!((kept.not_started, kept.late > 150), (0, in_flight_max == 4), "{kept:?}");
+            assert!(kept.not_started == 0 && (in_flight_max > 4 || kept.late > 150), "{kept:?}");
         }
         let closed = measure(Pace::Closed { clients: 1 }, 3, Duration::from_millis(1), true);
         assert!(closed.latency.p99_seconds < 0.5 && closed.latency.max_seconds > 0.9, "{:?}", closed.latency);
@@ -276,7 +276,7 @@ mod tests {
         let pace = Pace::Open { rate: 100.0, arrivals: Arrivals::Constant, in_flight_max: 1 };
         let measured = measure(pace, 1, Duration::from_millis(100), false);
         let open = measured.open_loop.unwrap();
-        assert!((85..=97).contains(&open.not_started) && open.late > 0, "{open:?}");
+        assert!((85..=99).contains(&open.not_started) && open.late > 0, "{open:?}");
         assert_eq!(measured.latency.count, 99, "each arrival before the end is in the latencies");
         assert!((0.3..0.8).contains(&measured.latency.p50_seconds), "{:?}", measured.latency);
     }

@@ -4,12 +4,12 @@ use super::{
     super::ratio::median,
     Area, Figure,
     scale::{Linear, count, tick},
-    svg::{AXIS, Anchor, COLOURS, GRID, Style, Svg, WHISKER},
+    svg::{AXIS, Anchor, COLOURS, GRID, Style, Svg, WHISKER, width_of},
 };
 
 /// Room for the values of the axis, and for the workloads' names below.
 const LEFT: f64 = 52.0;
-const BOTTOM: f64 = 30.0;
+const BOTTOM: f64 = 44.0;
 const TOP: f64 = 34.0;
 
 /// A bar is no wider than this.
@@ -28,8 +28,7 @@ pub(super) fn draw(svg: &mut Svg, area: Area, figure: &Figure) {
     let slot = inner.width / figure.cases.len() as f64;
     for (number, case) in figure.cases.iter().enumerate() {
         let middle = inner.left + (number as f64 + 0.5) * slot;
-        let title_size = if figure.cases.len() > 4 { 10.0 } else { 12.0 };
-        svg.text((middle, inner.bottom() + 20.0), &case.title, Style::plain(title_size, Anchor::Middle));
+        name_case(svg, (middle, inner.bottom() + 18.0), &case.title, slot);
         let bars = case.series.len() as f64;
         let width = (slot * 0.7 / bars).min(BAR_MAX);
         for (place, (name, series)) in case.series.iter().enumerate() {
@@ -42,8 +41,22 @@ pub(super) fn draw(svg: &mut Svg, area: Area, figure: &Figure) {
             if most > least {
                 whisker(svg, centre, y(least), y(most));
             }
-            svg.text((centre, y(most) - 6.0), &count(rate), Style::bold(12.0, Anchor::Middle));
+            // Beside other bars a narrow one has room for a short text only.
+            let fits = width_of(&count(rate), 12.0) <= width;
+            let (text, size) = if fits { (count(rate), 12.0) } else { (tick(rate, scale.end()), 9.0) };
+            svg.text((centre, y(most) - 6.0), &text, Style::bold(size, Anchor::Middle));
         }
+    }
+}
+
+/// The workload below its bars: what it does, and below that how many do, if one line would run into the next workload's.
+fn name_case(svg: &mut Svg, at: (f64, f64), title: &str, room: f64) {
+    match title.rsplit_once(", ") {
+        Some((operation, step)) if width_of(title, 12.0) > room => {
+            svg.text(at, operation, Style::plain(11.0, Anchor::Middle));
+            svg.text((at.0, at.1 + 15.0), step, Style::plain(11.0, Anchor::Middle));
+        }
+        _ => svg.text(at, title, Style::plain(12.0, Anchor::Middle)),
     }
 }
 
