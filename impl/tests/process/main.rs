@@ -9,6 +9,7 @@ mod disks;
 #[path = "../free_port/mod.rs"]
 mod free_port;
 mod groups;
+mod headers;
 mod kill;
 mod launcher;
 mod noise;
