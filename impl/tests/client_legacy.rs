@@ -1,5 +1,6 @@
 //! A native client and a server that speaks nothing but version 0, as NuRaft does: made of the frames that a real one sent.
 
+#[path = "../../spec/tests/nuraft_frames/mod.rs"]
 mod nuraft_frames;
 mod port_support;
 

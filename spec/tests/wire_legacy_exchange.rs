@@ -11,23 +11,15 @@
 //! | 56–57, 66 | the answer carries what that server's options add (meta, applied index, a mark): none is configured here |
 //! | 71–74, 77–80 | a leader's answers about members; the answer of a server that does not lead is 75–76 |
 
+mod nuraft_frames;
+
+use nuraft_frames::captured;
 use roadstead_spec::raft::{self, Behind, Effect, Event, LogShape, Message, Params, ReadId, Role, Round, Run, Slice, State};
 use roadstead_spec::wire::body::{EntryKind, SnapshotAnswer, SnapshotChunk, SnapshotResult};
 use roadstead_spec::wire::legacy::translate::{Answer, Asked, Ends, Heard, Question, Standing, Untranslatable, WriteOutcome};
 use roadstead_spec::wire::legacy::{ResultCode, Server};
 use roadstead_spec::wire::{LegacyRequest, LegacyResponse, Limits, MessageType};
 use roadstead_spec::{EntryId, Index, NodeId, Term};
-use std::{fs, path::PathBuf};
-
-/// The bytes of a captured frame.
-fn captured(number: u32) -> Vec<u8> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/nuraft-frames");
-    let prefix = format!("{number:02}-");
-    let entry = fs::read_dir(folder).unwrap().map(Result::unwrap).find(|entry| entry.file_name().to_string_lossy().starts_with(&prefix));
-    let text = fs::read_to_string(entry.expect("86 frames are captured").path()).unwrap();
-    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
-    digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
-}
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

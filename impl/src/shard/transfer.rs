@@ -146,9 +146,10 @@ impl Replica {
             items: &chunk.items,
         };
         if self.group == GroupId::DEFAULT && ctx.legacy.speaks_legacy(to) {
-            let members: Vec<NodeId> = self.params.voters().iter().collect();
-            let ends = (ctx.options.node, to);
-            ctx.legacy.ask_chunk(ctx.now, ends, &body, self.state.commit, &members, &ctx.options.addresses);
+            let Context { legacy, options, now, .. } = ctx;
+            let address = |member| options.addresses.get(&member).map_or("", String::as_str);
+            let members: Vec<(NodeId, &str)> = self.params.voters().iter().map(|member| (member, address(member))).collect();
+            legacy.ask_chunk(*now, (options.node, to), &body, self.state.commit, &members);
         } else {
             encoded(body.encode(&self.route(ctx, to), ctx.out.peer(to)));
         }

@@ -357,9 +357,9 @@ async fn old_client_to_new_server_is_served_from_group_0() {
     use roadstead_spec::wire::legacy::{Entry, LegacyError, ValueType};
     let (mut two, header) = (Vec::new(), roadstead_spec::wire::LegacyRequest::decode(&captured(9)).map(|(header, _)| header).unwrap());
     header
-        .encode(&mut two, |body| {
+        .encode::<LegacyError>(&mut two, |body| {
             Entry::plain(0, ValueType::App, b"add 1").encode(0, body)?;
-            Entry::plain(0, ValueType::App, b"add 1").encode(0, body).map_err(LegacyError::from)
+            Entry::plain(0, ValueType::App, b"add 1").encode(0, body)
         })
         .unwrap();
     let (header, code, _) = outcome(&client.ask(&two).await);

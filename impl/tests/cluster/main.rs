@@ -5,7 +5,7 @@ mod free_port;
 mod legacy;
 mod legacy_wire;
 mod memory;
-#[path = "../nuraft_frames/mod.rs"]
+#[path = "../../../spec/tests/nuraft_frames/mod.rs"]
 mod nuraft_frames;
 mod support;
 

@@ -24,7 +24,6 @@ use roadstead_spec::{
         },
     },
 };
-use std::collections::BTreeMap;
 
 /// Requests on one connection that wait for their answers; beyond it they are dropped, as a network may, before they have a place.
 const WAITING_MAX: usize = 1024;
@@ -95,18 +94,16 @@ impl Links {
     }
 
     /// Sends a piece of a snapshot; `members` are the group's, with their addresses as far as they are known.
-    pub(crate) fn ask_chunk(
+    pub(crate) fn ask_chunk<'a>(
         &mut self,
         now: Millis,
         ends: (NodeId, NodeId),
         chunk: &SnapshotChunk<'_>,
         commit: Index,
-        members: &[NodeId],
-        addresses: &BTreeMap<NodeId, String>,
+        members: &[(NodeId, &'a str)],
     ) {
-        let server = |member: &NodeId| {
-            let address = addresses.get(member).map_or(&[][..], |address| address.as_bytes());
-            let endpoint = NulFree::new(address).unwrap_or_default();
+        let server = |(member, address): &(NodeId, &'a str)| {
+            let endpoint = NulFree::new(address.as_bytes()).unwrap_or_default();
             Server { id: member.0 as i32, endpoint, priority: 1, ..Server::default() }
         };
         if let Some(asking) = self.asking.get_mut(&ends.1) {

@@ -6,13 +6,14 @@
 
 mod answering;
 mod asking;
+mod places;
 
-pub(crate) use answering::is_legacy_round;
+pub(crate) use places::is_legacy_round;
 
 use super::{io::Outputs, timers::Millis};
 use crate::port::{CloseReason, ConnId};
-use answering::Answering;
 use asking::Asking;
+use places::Answering;
 use roadstead_spec::{
     NodeId, Term,
     wire::legacy::translate::{Asked, Ends},
