@@ -53,6 +53,8 @@ fn headers_are_switched_node_by_node_under_load() {
     }
     cluster.leader(0);
     all_speak(&cluster, 0);
+    let status = crate::cluster::roadstead(&["status", "--endpoints", &cluster.endpoints().join(",")]);
+    assert!(String::from_utf8_lossy(&status.stdout).contains("2 of 2, 2 legacy"), "{status:?}");
     let mut load = Load::new(&cluster, &[0], 6, Duration::from_secs(5));
     load.start();
     load.acknowledged(WRITES_PER_STEP);
