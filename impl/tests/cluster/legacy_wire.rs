@@ -4,6 +4,7 @@ use crate::{
     nuraft_frames::captured,
     support::{Cluster, DEADLINE, until},
 };
+use roadstead::api::types::{GroupState, Role};
 use roadstead::config::{
     HeaderPolicy::{Auto, Legacy},
     Timers,
@@ -94,8 +95,7 @@ async fn alone(id: u32) -> (Cluster, SocketAddr) {
     cluster.start_node(NodeId(id)).await;
     let address = cluster.address(NodeId(id));
     let group = cluster.group(NodeId(id), 0).await;
-    until("group 0 to run", || async { group.status().await.filter(|status| status.state == roadstead::api::types::GroupState::Running) })
-        .await;
+    until("group 0 to run", || async { group.status().await.filter(|status| status.state == GroupState::Running) }).await;
     (cluster, address)
 }
 
@@ -308,6 +308,23 @@ async fn a_peer_that_does_not_answer_in_order_is_left() {
         timeout(DEADLINE, listener.accept()).await.unwrap().expect("and dialled again");
         cluster.shutdown().await;
     }
+}
+
+/// Another group stands for election again and again, and its peer, which would take every word for one of group 0, hears none of it.
+#[tokio::test]
+async fn nothing_of_another_group_is_said_in_version_0() {
+    let mut cluster = Cluster::prepare(3, &[7], Legacy);
+    let listener = tokio::net::TcpListener::bind(cluster.address(NodeId(1))).await.unwrap();
+    cluster.start_node(NodeId(2)).await;
+    let (mut stream, _) = timeout(DEADLINE, listener.accept()).await.unwrap().unwrap();
+    let group = cluster.group(NodeId(2), 7).await;
+    until("group 7 to stand for election", || async { group.status().await.filter(|it| it.role == Role::Candidate) }).await;
+    cluster.stop_node(NodeId(2)).await;
+    let mut heard = Vec::new();
+    timeout(DEADLINE, stream.read_to_end(&mut heard)).await.unwrap().unwrap();
+    let first = next_frame(Version::Legacy, &heard, &Limits::default()).unwrap().expect("it says who it is");
+    assert!(matches!(first.header, Header::LegacyRequest(header) if header.message_type == MessageType::Ping));
+    assert_eq!(first.len(), heard.len(), "and nothing else: {}", hex(&heard));
 }
 
 fn write(command: &[u8]) -> Vec<u8> {

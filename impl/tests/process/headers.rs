@@ -90,9 +90,6 @@ fn headers_are_switched_node_by_node_under_load() {
     let figures = load.check_all();
     eprintln!("{figures:?}");
     assert!(figures.acknowledged >= 8 * WRITES_PER_STEP);
-    for node in &cluster.nodes {
-        assert!(!node.log().contains("did not introduce itself"), "followers have little to say to each other, and yet say who they are");
-    }
 }
 
 /// The way back, in case a NuRaft peer turns up: a node that was extended speaks legacy again, and its peers with it.
