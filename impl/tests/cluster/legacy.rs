@@ -8,6 +8,7 @@ use crate::{
 use roadstead::{
     client::{Client, ClientOptions, Outcome, Rejected},
     config::HeaderPolicy::{Auto, Legacy},
+    node::{GroupError, GroupOptions},
     shard::{Rejection, Response},
 };
 use roadstead_spec::{GroupId, NodeId};
@@ -68,6 +69,25 @@ async fn a_snapshot_travels_over_the_legacy_header() {
     assert!(status.first >= first, "it got the entries by snapshot, not by log: {status:?}");
     assert_eq!(write_until_done(&returned, "add 0").await, sum, "and the group goes on");
     cluster.shutdown().await;
+}
+
+/// Version 0 cannot tell a group's lives apart, so group 0 gets no second one while it is spoken.
+#[tokio::test]
+async fn group_0_is_not_created_anew_while_a_peer_speaks_legacy() {
+    for (ours, theirs, word) in [(Auto, Legacy, "switch node 2"), (Legacy, Auto, "on this node")] {
+        let mut cluster = Cluster::prepare(2, &[0], theirs);
+        cluster.set_header(NodeId(1), ours);
+        for node in [1, 2] {
+            cluster.start_node(NodeId(node)).await;
+        }
+        cluster.leader(0).await;
+        let node = cluster.node(NodeId(1));
+        node.remove_group(GroupId::DEFAULT).await.unwrap();
+        let again = GroupOptions { generation: 2, ..GroupOptions::raft(GroupId::DEFAULT, "counter", &[NodeId(1), NodeId(2)]) };
+        let refused = node.add_group_of_service(again).await.unwrap_err();
+        assert!(matches!(refused, GroupError::PeerIsLegacy { .. }) && refused.to_string().contains(word), "{refused}");
+        cluster.shutdown().await;
+    }
 }
 
 /// Version 0 has no room for another group: it is refused by name wherever one meets it, and works once its peers are switched.

@@ -52,7 +52,6 @@ impl Shard {
         };
         if let Err(reason) = outcome {
             self.ctx.counters.malformed += 1;
-            tracing::warn!(peer = peer.map(|peer| peer.0), %reason, "the connection with the legacy header is closed");
             let Context { legacy, out, .. } = &mut self.ctx;
             legacy.close(out, conn, reason);
         }

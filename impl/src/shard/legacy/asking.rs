@@ -168,9 +168,8 @@ impl Shard {
         Ok(())
     }
 
-    /// Closes our connection to `peer`, which contradicts itself or does not answer.
+    /// Closes our connection to `peer`, which contradicts itself or does not answer. The port logs the reason.
     fn legacy_give_up(&mut self, peer: NodeId, reason: CloseReason) {
-        tracing::warn!(%peer, %reason, "the connection with the legacy header is closed");
         let Context { legacy, out, .. } = &mut self.ctx;
         legacy.give_up(out, peer, reason);
         self.peer_down(peer);
@@ -186,7 +185,6 @@ impl Shard {
         let silent = legacy.overdue(*now, ELECTION_TIMEOUTS_MAX * election, out);
         legacy.ask_again_for_chunks(*now, election);
         for peer in silent {
-            tracing::warn!(%peer, "a request with the legacy header got no answer; the connection is closed");
             self.peer_down(peer);
         }
     }
