@@ -203,7 +203,7 @@ fn write_answer(response: &Response, leader: Option<NodeId>) -> Answer {
         Response::Rejected(rejection) => match rejection {
             Rejection::NotLeader { leader } => Answer::refused(*leader, ResultCode::NOT_LEADER),
             Rejection::ShuttingDown => Answer::refused(None, ResultCode::NOT_LEADER),
-            Rejection::Busy(_) => Answer::refused(leader, ResultCode::CANCELLED),
+            Rejection::Busy(_) | Rejection::NoSpace { .. } => Answer::refused(leader, ResultCode::CANCELLED),
             Rejection::DeadlineExceeded => Answer::refused(leader, ResultCode::TIMEOUT),
             Rejection::TooLarge { .. } | Rejection::Malformed(_) => Answer::refused(leader, ResultCode::BAD_REQUEST),
             Rejection::NoSuchGroup | Rejection::GroupFailed(_) | Rejection::PeerIsLegacy(_) => Answer::refused(leader, ResultCode::FAILED),
