@@ -58,7 +58,7 @@ fn rejected(group: GroupId, rejection: &Rejection) -> Status {
         Rejection::NotLeader { .. } => Status::unavailable(NO_LEADER),
         Rejection::DeadlineExceeded => Status::unavailable(TIMEOUT),
         Rejection::ShuttingDown => stopped(),
-        Rejection::Busy(_) => Status::resource_exhausted(TOO_MANY_REQUESTS),
+        Rejection::Busy(_) => too_many_requests(),
         Rejection::NoSpace { .. } => Status::resource_exhausted(NO_SPACE),
         Rejection::TooLarge { .. } => Status::invalid_argument(REQUEST_TOO_LARGE),
         Rejection::NoSuchGroup => Status::not_found(format!(
@@ -69,6 +69,11 @@ fn rejected(group: GroupId, rejection: &Rejection) -> Status {
         }
         Rejection::Malformed(why) => Status::internal(format!("roadstead: group {group}: {why}")),
     }
+}
+
+/// Something is full; nothing has happened.
+pub(super) fn too_many_requests() -> Status {
+    Status::resource_exhausted(TOO_MANY_REQUESTS)
 }
 
 /// The node ends.

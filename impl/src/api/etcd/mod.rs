@@ -11,11 +11,12 @@ mod health;
 mod keyspace;
 mod kv;
 mod maintenance;
+mod memory;
 mod services;
 mod shared;
 mod translate;
 
-use self::{keyspace::Keyspace, shared::Shared};
+use self::{keyspace::Keyspace, memory::Budget, shared::Shared};
 use crate::node::{Data, Handle, NodeOptions};
 use std::sync::Arc;
 
@@ -48,6 +49,7 @@ impl Etcd {
         let cluster = options.cluster;
         Self(Arc::new(Shared {
             handle,
+            budget: Budget::default(),
             keyspace,
             cluster_id: (cluster >> 64) as u64 ^ cluster as u64,
             member_id: options.node.0.into(),
