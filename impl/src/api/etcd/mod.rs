@@ -24,6 +24,8 @@ pub(super) use self::{health::router, services::Services};
 
 /// The version that clients are told, who choose by it what they ask for: that of the etcd whose answers the tests compare with ours.
 const ETCD_VERSION: &str = "3.4.23";
+/// The same for the cluster, which has no patch level.
+const ETCD_CLUSTER_VERSION: &str = "3.4.0";
 
 /// What is served; every other method answers *Unimplemented*.
 const SERVED: [(&str, &[&str]); 4] = [
