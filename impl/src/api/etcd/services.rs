@@ -10,6 +10,7 @@ use roadstead_proto::{
     etcdserverpb::{cluster_server::ClusterServer, kv_server::KvServer, maintenance_server::MaintenanceServer},
     health::health_server::HealthServer,
 };
+use std::sync::Arc;
 use tonic::{
     Code, Status,
     body::Body,
@@ -18,7 +19,10 @@ use tonic::{
 
 /// The services of one node. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(in crate::api) struct Services {
+pub(in crate::api) struct Services(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     kv: KvServer<Etcd>,
     maintenance: MaintenanceServer<Etcd>,
     cluster: ClusterServer<Etcd>,
@@ -28,13 +32,13 @@ pub(in crate::api) struct Services {
 
 impl Services {
     pub(in crate::api) fn new(etcd: &Etcd) -> Self {
-        Self {
+        Self(Arc::new(Inner {
             kv: KvServer::new(etcd.clone()).max_decoding_message_size(error::MESSAGE_BYTES_MAX),
             maintenance: MaintenanceServer::new(etcd.clone()).max_decoding_message_size(error::MESSAGE_BYTES_MAX),
             cluster: ClusterServer::new(etcd.clone()).max_decoding_message_size(error::MESSAGE_BYTES_MAX),
             health: HealthServer::new(etcd.clone()).max_decoding_message_size(error::MESSAGE_BYTES_MAX),
             budget: etcd.0.budget.clone(),
-        }
+        }))
     }
 
     /// Whether a request is gRPC's.
@@ -43,19 +47,19 @@ impl Services {
     }
 
     /// Carries a call out.
-    pub(in crate::api) async fn call<B>(mut self, request: Request<B>) -> Response<Body>
+    pub(in crate::api) async fn call<B>(self, request: Request<B>) -> Response<Body>
     where
         B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<StdError> + Send,
     {
         let path = request.uri().path();
         let Some(service) = served(path) else { return unserved(path).into_http() };
-        let request = request.map(|body| Counted::new(body, &self.budget));
+        let request = request.map(|body| Counted::new(body, &self.0.budget));
         let response = match service {
-            "etcdserverpb.KV" => self.kv.call(request).await,
-            "etcdserverpb.Maintenance" => self.maintenance.call(request).await,
-            "etcdserverpb.Cluster" => self.cluster.call(request).await,
-            _ => self.health.call(request).await,
+            "etcdserverpb.KV" => self.0.kv.clone().call(request).await,
+            "etcdserverpb.Maintenance" => self.0.maintenance.clone().call(request).await,
+            "etcdserverpb.Cluster" => self.0.cluster.clone().call(request).await,
+            _ => self.0.health.clone().call(request).await,
         };
         let Ok(mut response) = response;
         match (response.extensions_mut().remove::<Held>(), oversized(&response)) {
