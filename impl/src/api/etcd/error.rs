@@ -38,6 +38,7 @@ pub(super) fn of_service(error: KvError) -> Status {
         | KvError::DuplicateKey
         | KvError::TooLarge
         | KvError::Malformed => Code::InvalidArgument,
+        KvError::AnswerTooLarge => Code::ResourceExhausted,
         KvError::QueryWrites => Code::Internal,
     };
     Status::new(code, error.to_string())
@@ -137,6 +138,11 @@ mod tests {
             (of_service(KvError::TooManyOps), InvalidArgument, "etcdserver: too many operations in txn request"),
             (of_service(KvError::DuplicateKey), InvalidArgument, "etcdserver: duplicate key given in txn request"),
             (of_service(KvError::TooLarge), InvalidArgument, "etcdserver: request is too large"),
+            (
+                of_service(KvError::AnswerTooLarge),
+                ResourceExhausted,
+                "roadstead: the answer is too large; ask for less, with a limit and from the last key on",
+            ),
             (rejected(Rejection::TooLarge { limit: 7 }), InvalidArgument, "etcdserver: request is too large"),
             (rejected(Rejection::NotLeader { leader: None }), Unavailable, "etcdserver: no leader"),
             (rejected(Rejection::DeadlineExceeded), Unavailable, "etcdserver: request timed out"),

@@ -13,9 +13,10 @@ use std::{
 use tonic::{Status, codegen::StdError};
 
 use super::error;
+use crate::service::kv::ANSWER_BYTES_MAX;
 
 /// Bytes of messages that are not whole yet, and of large answers that are not sent yet, over all connections of the node. Two answers of the largest size.
-const CALLS_BYTES_MAX: usize = 2 * super::shared::ANSWER_BYTES_MAX;
+const CALLS_BYTES_MAX: usize = 2 * ANSWER_BYTES_MAX;
 
 /// Answers up to this size are not counted: HTTP/2's own buffers hold more.
 const SMALL_ANSWER_BYTES: usize = 64 << 10;

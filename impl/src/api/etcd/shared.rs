@@ -18,9 +18,6 @@ use roadstead_spec::{GroupId, wire::body::Consistency};
 use std::{path::PathBuf, time::Duration};
 use tonic::Status;
 
-/// Bytes of one answer at most, so that one request cannot take the node's memory: a range of that size is to be read in parts.
-pub(super) const ANSWER_BYTES_MAX: usize = 512 << 20;
-
 /// What the services share.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -100,10 +97,6 @@ impl Shared {
         };
         match response {
             Response::Committed { term, answer, .. } | Response::Answered { term, answer, .. } => {
-                if answer.len() > ANSWER_BYTES_MAX {
-                    let text = format!("roadstead: the answer has more than {ANSWER_BYTES_MAX} bytes; ask for less with a limit");
-                    return Err(Status::resource_exhausted(text));
-                }
                 let held = self.budget.take_answer(answer.len())?;
                 Ok(Answered { group, from: self.answerer(term.0), bytes: answer, held })
             }
