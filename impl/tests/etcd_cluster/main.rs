@@ -17,7 +17,11 @@ use roadstead_proto::{
     health::{HealthCheckRequest, health_client::HealthClient},
 };
 use std::time::{Duration, Instant};
-use support::{Cluster, NODES, REQUEST_TIMEOUT, ROUTED, get, get_range, group, pairs, put, refusal, until, with};
+use support::{Cluster, NODES, READ_TIMEOUT, REQUEST_TIMEOUT, ROUTED, get, get_range, group, pairs, put, refusal, until, with};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 use tonic::{IntoRequest, transport::Channel};
 
 /// Goal: a client need not know who leads. Method: write through each node, read through each other one, at once.
@@ -192,6 +196,23 @@ async fn a_message_that_is_too_large_is_refused_alone() {
     assert_eq!(refusal(kv.put(large(3 << 20)).await), "ResourceExhausted grpc: received message larger than max (3145736 vs. 2097152)");
     kv.put(large(1500 << 10)).await.unwrap();
     assert_eq!(kv.range(get("k")).await.unwrap().get_ref().kvs[0].value.len(), 1500 << 10);
+    cluster.shutdown().await;
+}
+
+/// Goal: a client that stands still is let go, with all that the node holds for it. Method: one that speaks HTTP/2 and never answers a ping; one that only
+/// waits meanwhile is served afterwards.
+#[tokio::test]
+async fn a_client_that_stands_still_is_let_go() {
+    let cluster = Cluster::start().await;
+    let mut waiting = cluster.kv(NODES[0]).await;
+    let mut still = TcpStream::connect(cluster.address(NODES[0])).await.unwrap();
+    let empty_settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    still.write_all(&[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &empty_settings[..]].concat()).await.unwrap();
+    let begun = Instant::now();
+    let mut received = Vec::new();
+    tokio::time::timeout(8 * READ_TIMEOUT, still.read_to_end(&mut received)).await.expect("the node closes the connection").unwrap();
+    assert!(begun.elapsed() >= READ_TIMEOUT && !received.is_empty());
+    waiting.put(put("a", "1")).await.unwrap();
     cluster.shutdown().await;
 }
 
