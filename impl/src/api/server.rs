@@ -36,6 +36,8 @@ pub(crate) fn serve(handle: &Handle, options: &mut NodeOptions) -> HttpHandler {
     let mut builder = auto::Builder::new(LocalExecutor);
     builder.http1().timer(TokioTimer::new()).header_read_timeout(read_timeout).max_buf_size(HEAD_BYTES_MAX);
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS_MAX).max_header_list_size(HEAD_BYTES_MAX as u32);
+    // A client that stands still keeps its answers in memory; one that does not even answer a ping is gone.
+    builder.http2().keep_alive_interval(read_timeout).keep_alive_timeout(read_timeout);
     let builder = Rc::new(builder);
     Box::new(move |connection| {
         tokio::task::spawn_local(serve_connection(Rc::clone(&builder), front.clone(), connection));

@@ -4,7 +4,11 @@
 mod free_port;
 mod support;
 
-use roadstead::{GroupId, node::GroupOptions};
+use roadstead::{
+    node::GroupOptions,
+    service::kv::{self, Answer, Request, SWEEP_COMMAND_MAX, SweepResponse, TXN_OPS_MAX, decode},
+    shard::Response,
+};
 use roadstead_proto::{
     etcdserverpb::{
         self as pb, auth_client::AuthClient, cluster_client::ClusterClient, lease_client::LeaseClient,
@@ -13,7 +17,11 @@ use roadstead_proto::{
     health::{HealthCheckRequest, health_client::HealthClient},
 };
 use std::time::{Duration, Instant};
-use support::{Cluster, NODES, REQUEST_TIMEOUT, ROUTED, get, get_range, group, pairs, put, refusal, until, with};
+use support::{Cluster, NODES, READ_TIMEOUT, REQUEST_TIMEOUT, ROUTED, get, get_range, group, pairs, put, refusal, until, with};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 use tonic::{IntoRequest, transport::Channel};
 
 /// Goal: a client need not know who leads. Method: write through each node, read through each other one, at once.
@@ -191,6 +199,23 @@ async fn a_message_that_is_too_large_is_refused_alone() {
     cluster.shutdown().await;
 }
 
+/// Goal: a client that stands still is let go, with all that the node holds for it. Method: one that speaks HTTP/2 and never answers a ping; one that only
+/// waits meanwhile is served afterwards.
+#[tokio::test]
+async fn a_client_that_stands_still_is_let_go() {
+    let cluster = Cluster::start().await;
+    let mut waiting = cluster.kv(NODES[0]).await;
+    let mut still = TcpStream::connect(cluster.address(NODES[0])).await.unwrap();
+    let empty_settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    still.write_all(&[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &empty_settings[..]].concat()).await.unwrap();
+    let begun = Instant::now();
+    let mut received = Vec::new();
+    tokio::time::timeout(8 * READ_TIMEOUT, still.read_to_end(&mut received)).await.expect("the node closes the connection").unwrap();
+    assert!(begun.elapsed() >= READ_TIMEOUT && !received.is_empty());
+    waiting.put(put("a", "1")).await.unwrap();
+    cluster.shutdown().await;
+}
+
 /// Goal: what is not served says so at once, and login as an etcd without authentication does.
 #[tokio::test]
 async fn what_is_not_served_says_so() {
@@ -252,24 +277,27 @@ async fn hash(channel: &Channel, revision: i64) -> u32 {
     maintenance.hash_kv(pb::HashKvRequest { revision }).await.unwrap().get_ref().hash
 }
 
-/// Goal: physical compaction answers when the superseded data is gone. Method: the next sweep finds nothing.
+/// Goal: physical compaction answers when the superseded data is gone. Method: more of it than two sweeps remove; then a sweep leaves nothing.
 #[tokio::test]
 async fn physical_compaction_waits_until_the_data_is_gone() {
-    use roadstead::service::kv::{Answer, Request, Response, SweepResponse, decode};
+    const TXNS: usize = 2 * SWEEP_COMMAND_MAX / TXN_OPS_MAX + 20;
     let cluster = Cluster::start().await;
     let mut kv = cluster.kv(cluster.leader(1).await).await;
-    for round in 0..30 {
-        let op = |key: usize| pb::RequestOp {
-            request: Some(pb::request_op::Request::RequestPut(put(&format!("k{key:03}"), &round.to_string()))),
-        };
-        kv.txn(pb::TxnRequest { success: (0..128).map(op).collect(), ..Default::default() }).await.unwrap();
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..TXNS {
+        let op = |key: usize| pb::RequestOp { request: Some(pb::request_op::Request::RequestPut(put(&format!("k{key:03}"), "v"))) };
+        let txn = pb::TxnRequest { success: (0..TXN_OPS_MAX).map(op).collect(), ..Default::default() };
+        let mut kv = kv.clone();
+        calls.spawn(async move { kv.txn(txn).await.unwrap() });
     }
-    kv.compact(pb::CompactionRequest { revision: 31, physical: true }).await.unwrap();
-    let group = cluster.node(NODES[0]).group(GroupId::new(1).unwrap()).await.unwrap().with_timeout(Duration::from_secs(10));
-    let roadstead::shard::Response::Committed { answer, .. } = group.write(Request::Sweep.encode()).await else {
-        panic!("a sweep is a write")
-    };
+    while let Some(done) = calls.join_next().await {
+        done.unwrap();
+    }
+    let revision = 1 + TXNS as i64;
+    kv.compact(pb::CompactionRequest { revision, physical: true }).await.unwrap();
+    let group = cluster.node(NODES[0]).group(group(1)).await.unwrap().with_timeout(Duration::from_secs(10));
+    let Response::Committed { answer, .. } = group.write(Request::Sweep.encode()).await else { panic!("a sweep is a write") };
     let swept: Answer = decode(&answer).unwrap();
-    assert_eq!(swept, Ok(Response::Sweep(SweepResponse { revision: 31, pending: false })));
+    assert_eq!(swept, Ok(kv::Response::Sweep(SweepResponse { revision, pending: false })));
     cluster.shutdown().await;
 }

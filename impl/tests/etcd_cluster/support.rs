@@ -22,6 +22,9 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// How long a node lets a request wait: short, since some tests wait for it.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long a client may stand still: short, for the same reason, and far longer than a busy machine makes a client stand still.
+pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(3);
+
 pub(crate) const NODES: [NodeId; 3] = [NodeId(1), NodeId(2), NodeId(3)];
 
 /// Keys under this prefix belong to group 3, all others to group 1.
@@ -57,7 +60,7 @@ impl Cluster {
         let options = NodeOptions {
             peers,
             cluster: 7,
-            timers: Timers { request_timeout: REQUEST_TIMEOUT, ..Timers::fast() },
+            timers: Timers { request_timeout: REQUEST_TIMEOUT, read_timeout: READ_TIMEOUT, ..Timers::fast() },
             groups: [1, 3].map(|id| GroupOptions::raft(group(id), "kv", &NODES)).into(),
             etcd,
             ..NodeOptions::new(id, self.addresses[&id], self.folder.path().join(format!("n{id}")))
@@ -75,6 +78,10 @@ impl Cluster {
 
     pub(crate) fn url(&self, id: NodeId) -> String {
         format!("http://{}", self.addresses[&id])
+    }
+
+    pub(crate) fn address(&self, id: NodeId) -> SocketAddr {
+        self.addresses[&id]
     }
 
     /// A connection of its own.

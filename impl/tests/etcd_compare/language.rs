@@ -11,6 +11,7 @@ pub(crate) enum Sent {
     DeleteRange(pb::DeleteRangeRequest),
     Txn(pb::TxnRequest),
     Compact(pb::CompactionRequest),
+    HashKv(pb::HashKvRequest),
 }
 
 /// A name and its requests, one a line.
@@ -48,6 +49,10 @@ pub(crate) fn scripts(source: &str) -> Vec<Case> {
 
 /// The request of a line. `shift` is what the script's revisions are behind the server's.
 pub(crate) fn sent(line: &str, shift: i64) -> Sent {
+    if let Some(revision) = line.strip_prefix("hash ") {
+        let revision = shifted(revision.parse().expect("a revision"), shift);
+        return Sent::HashKv(pb::HashKvRequest { revision });
+    }
     let stale = line.strip_prefix("stale ");
     match crate::kv_script::parse(stale.unwrap_or(line)) {
         Request::Range(request) => Sent::Range(range(request, stale.is_some(), shift)),

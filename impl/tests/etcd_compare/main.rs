@@ -29,7 +29,20 @@ use tempfile::TempDir;
 const CASES_MIN: usize = 60;
 
 /// Where we mean to differ: case, line, and why. Everything else must be the same.
-const DIFFERENCES: &[(&str, &str, &str)] = &[];
+const DIFFERENCES: &[(&str, &str, &str)] = &[
+    (
+        "hash_at_revisions",
+        "hash 3",
+        "reads at the compacted revision work, so a hash there does, too: members can be compared right after a compaction",
+    ),
+    (
+        "odd requests",
+        "an unknown sort order",
+        "etcd passes over it (and ends its process over an unknown sort target); ours refuses either",
+    ),
+    ("odd requests", "an unknown compare target", "with etcd such a compare holds; a condition that nobody understands is refused here"),
+    ("odd requests", "an unknown compare result", "the same"),
+];
 
 /// Requests of the scripts that end the etcd process: it carries out a deletion up to the last key and then panics over a put that needs a key which
 /// is gone. Ours refuses them; the state machine's own tests say how.
@@ -95,9 +108,8 @@ async fn answers_are_those_of_etcd() {
     }
     for (name, request) in odd::requests() {
         let (there, here) = (pair.etcd.empty().await, pair.ours.empty().await);
-        for request in [Sent::Put(pb::PutRequest { key: "a".into(), value: "1".into(), ..Default::default() }), request] {
-            pair.compare("odd requests", name, request.clone(), request, (there, here)).await;
-        }
+        pair.compare("odd requests", "put a 1", sent("put a 1", there), sent("put a 1", here), (there, here)).await;
+        pair.compare("odd requests", name, request.clone(), request, (there, here)).await;
     }
     println!("{} cases, {} answers compared", cases.len(), pair.compared);
     assert!(pair.differing.is_empty(), "{} answers differ:\n{}", pair.differing.len(), pair.differing.join("\n"));

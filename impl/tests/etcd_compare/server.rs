@@ -2,7 +2,7 @@
 
 use crate::{free_port::free_address, language::Sent};
 use roadstead_proto::{
-    etcdserverpb::{self as pb, kv_client::KvClient, response_op},
+    etcdserverpb::{self as pb, kv_client::KvClient, maintenance_client::MaintenanceClient, response_op},
     mvccpb,
 };
 use std::{
@@ -62,12 +62,14 @@ impl Drop for Etcd {
 /// A client of one of them.
 pub(crate) struct Server {
     client: KvClient<Channel>,
+    maintenance: MaintenanceClient<Channel>,
 }
 
 impl Server {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
-        Self { client: KvClient::new(channel).max_decoding_message_size(usize::MAX) }
+        let maintenance = MaintenanceClient::new(channel.clone());
+        Self { client: KvClient::new(channel).max_decoding_message_size(usize::MAX), maintenance }
     }
 
     /// Deletes everything; the scripts' revision 1 is the revision after that. Returns how far the server's revisions are ahead.
@@ -90,6 +92,9 @@ impl Server {
                 let pb::CompactionResponse { header } = answer.into_inner();
                 format!("{:?}", pb::CompactionResponse { header: self::header(header, shift) })
             }),
+            Sent::HashKv(request) => {
+                self.maintenance.hash_kv(request).await.map(|answer| format!("{:?}", hash(answer.into_inner(), shift)))
+            }
         };
         answer.unwrap_or_else(|status| refused(&status))
     }
@@ -97,6 +102,12 @@ impl Server {
 
 fn refused(status: &Status) -> String {
     format!("! {:?} {}", status.code(), status.message())
+}
+
+/// What is hashed are stored bytes, which differ, and etcd 3.4 does not tell the revision.
+fn hash(answer: pb::HashKvResponse, shift: i64) -> pb::HashKvResponse {
+    let compact_revision = revision(answer.compact_revision, shift);
+    pb::HashKvResponse { header: header(answer.header, shift), compact_revision, hash: u32::from(answer.hash != 0), hash_revision: 0 }
 }
 
 /// Revisions as the script counts them; ids and terms out, but whether there are any.

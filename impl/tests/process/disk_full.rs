@@ -11,6 +11,7 @@ use roadstead::{
     service::kv::{PutRequest, RangeRequest},
 };
 use std::{
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -69,6 +70,22 @@ fn reads_go_on(cluster: &Cluster, load: &Load) {
     }
 }
 
+/// Clients of etcd hear it in etcd's words.
+fn etcdctl_tells_of_it(endpoint: &str) {
+    let etcdctl = |args: &str| {
+        let output = Command::new("etcdctl").env("ETCDCTL_API", "3").args(["--endpoints", endpoint]).args(args.split(' ')).output();
+        let output = output.unwrap_or_else(|error| panic!("etcdctl: {error}; install it: apt-get install etcd-client"));
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    let refused = etcdctl("put key value");
+    assert!(refused.contains("code = ResourceExhausted desc = etcdserver: mvcc: database space exceeded"), "{refused}");
+    assert_eq!(etcdctl("alarm list"), "memberID:1 alarm:NOSPACE \n");
+    let status = etcdctl("endpoint status -w json");
+    assert!(status.contains("\"errors\":[\"memberID:1 alarm:NOSPACE \"]"), "{status}");
+    let read = etcdctl("get fill/000000 --keys-only");
+    assert_eq!(read.trim(), "fill/000000");
+}
+
 #[test]
 fn full_disks_refuse_writes_and_serve_reads_until_there_is_room() {
     let mut cluster = Cluster::new(&[1], "");
@@ -88,6 +105,7 @@ fn full_disks_refuse_writes_and_serve_reads_until_there_is_room() {
         assert!(free < RESERVE_KIB && free > RESERVE_KIB * 3 / 4, "the reserve is for what was accepted: {free} KiB are free");
     }
     reads_go_on(&cluster, &load);
+    etcdctl_tells_of_it(cluster.endpoint(1));
     let endpoints = cluster.endpoints().join(",");
     let put = roadstead(&["kv", "put", "key", "value", "--endpoints", &endpoints]);
     let said = String::from_utf8(put.stderr).unwrap();

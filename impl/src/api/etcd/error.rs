@@ -38,6 +38,7 @@ pub(super) fn of_service(error: KvError) -> Status {
         | KvError::DuplicateKey
         | KvError::TooLarge
         | KvError::Malformed => Code::InvalidArgument,
+        KvError::AnswerTooLarge => Code::ResourceExhausted,
         KvError::QueryWrites => Code::Internal,
     };
     Status::new(code, error.to_string())
@@ -58,7 +59,7 @@ fn rejected(group: GroupId, rejection: &Rejection) -> Status {
         Rejection::NotLeader { .. } => Status::unavailable(NO_LEADER),
         Rejection::DeadlineExceeded => Status::unavailable(TIMEOUT),
         Rejection::ShuttingDown => stopped(),
-        Rejection::Busy(_) => Status::resource_exhausted(TOO_MANY_REQUESTS),
+        Rejection::Busy(_) => too_many_requests(),
         Rejection::NoSpace { .. } => Status::resource_exhausted(NO_SPACE),
         Rejection::TooLarge { .. } => Status::invalid_argument(REQUEST_TOO_LARGE),
         Rejection::NoSuchGroup => Status::not_found(format!(
@@ -70,6 +71,11 @@ fn rejected(group: GroupId, rejection: &Rejection) -> Status {
         Rejection::PeerIsLegacy(why) => Status::unavailable(format!("roadstead: group {group}: {why}")),
         Rejection::Malformed(why) => Status::internal(format!("roadstead: group {group}: {why}")),
     }
+}
+
+/// Something is full; nothing has happened.
+pub(super) fn too_many_requests() -> Status {
+    Status::resource_exhausted(TOO_MANY_REQUESTS)
 }
 
 /// The node ends.
@@ -133,6 +139,11 @@ mod tests {
             (of_service(KvError::TooManyOps), InvalidArgument, "etcdserver: too many operations in txn request"),
             (of_service(KvError::DuplicateKey), InvalidArgument, "etcdserver: duplicate key given in txn request"),
             (of_service(KvError::TooLarge), InvalidArgument, "etcdserver: request is too large"),
+            (
+                of_service(KvError::AnswerTooLarge),
+                ResourceExhausted,
+                "roadstead: the answer is too large; ask for less, with a limit and from the last key on",
+            ),
             (rejected(Rejection::TooLarge { limit: 7 }), InvalidArgument, "etcdserver: request is too large"),
             (rejected(Rejection::NotLeader { leader: None }), Unavailable, "etcdserver: no leader"),
             (rejected(Rejection::DeadlineExceeded), Unavailable, "etcdserver: request timed out"),

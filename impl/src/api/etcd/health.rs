@@ -1,6 +1,6 @@
 //! Whether this node serves: gRPC's health check, and etcd's paths `/health` and `/version`.
 
-use super::{ETCD_VERSION, Etcd, asked::Asked};
+use super::{ETCD_CLUSTER_VERSION, ETCD_VERSION, Etcd, asked::Asked};
 use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
 use roadstead_proto::health::{HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus, health_server};
 use std::{collections::BTreeMap, time::Duration};
@@ -50,5 +50,5 @@ async fn health(State(etcd): State<Etcd>) -> impl IntoResponse {
 }
 
 async fn version() -> impl IntoResponse {
-    Json(BTreeMap::from([("etcdserver", ETCD_VERSION), ("etcdcluster", ETCD_VERSION)]))
+    Json(BTreeMap::from([("etcdserver", ETCD_VERSION), ("etcdcluster", ETCD_CLUSTER_VERSION)]))
 }

@@ -16,7 +16,7 @@ impl kv_server::Kv for Etcd {
         let serializable = request.serializable;
         let answered = self.0.query(asked, group, &Request::Range(translate::range(request)?), serializable).await?;
         match answered.response()? {
-            kv::Response::Range(range) => Ok(Response::new(answer::range(answered.from.header(range.revision), range, &answered.bytes))),
+            kv::Response::Range(range) => Ok(answered.respond(answer::range(answered.from.header(range.revision), range, &answered.bytes))),
             _ => Err(answered.foreign()),
         }
     }
@@ -27,7 +27,7 @@ impl kv_server::Kv for Etcd {
         let group = self.0.group_of(asked, [(&request.key, &bytes::Bytes::new())])?;
         let answered = self.0.write(asked, group, &Request::Put(translate::put(request))).await?;
         match answered.response()? {
-            kv::Response::Put(put) => Ok(Response::new(answer::put(answered.from.header(put.revision), put, &answered.bytes))),
+            kv::Response::Put(put) => Ok(answered.respond(answer::put(answered.from.header(put.revision), put, &answered.bytes))),
             _ => Err(answered.foreign()),
         }
     }
@@ -39,7 +39,7 @@ impl kv_server::Kv for Etcd {
         let answered = self.0.write(asked, group, &Request::DeleteRange(translate::delete_range(request))).await?;
         match answered.response()? {
             kv::Response::DeleteRange(deleted) => {
-                Ok(Response::new(answer::delete_range(answered.from.header(deleted.revision), deleted, &answered.bytes)))
+                Ok(answered.respond(answer::delete_range(answered.from.header(deleted.revision), deleted, &answered.bytes)))
             }
             _ => Err(answered.foreign()),
         }
@@ -57,7 +57,7 @@ impl kv_server::Kv for Etcd {
             self.0.write(asked, group, &request).await?
         };
         match answered.response()? {
-            kv::Response::Txn(txn) => Ok(Response::new(answer::txn(answered.from.header(txn.revision), txn, &answered.bytes))),
+            kv::Response::Txn(txn) => Ok(answered.respond(answer::txn(answered.from.header(txn.revision), txn, &answered.bytes))),
             _ => Err(answered.foreign()),
         }
     }

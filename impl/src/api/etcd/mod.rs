@@ -11,11 +11,12 @@ mod health;
 mod keyspace;
 mod kv;
 mod maintenance;
+mod memory;
 mod services;
 mod shared;
 mod translate;
 
-use self::{keyspace::Keyspace, shared::Shared};
+use self::{keyspace::Keyspace, memory::Budget, shared::Shared};
 use crate::node::{Data, Handle, NodeOptions};
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ pub(super) use self::{health::router, services::Services};
 
 /// The version that clients are told, who choose by it what they ask for: that of the etcd whose answers the tests compare with ours.
 const ETCD_VERSION: &str = "3.4.23";
+/// The same for the cluster, which has no patch level.
+const ETCD_CLUSTER_VERSION: &str = "3.4.0";
 
 /// What is served; every other method answers *Unimplemented*.
 const SERVED: [(&str, &[&str]); 4] = [
@@ -48,6 +51,7 @@ impl Etcd {
         let cluster = options.cluster;
         Self(Arc::new(Shared {
             handle,
+            budget: Budget::default(),
             keyspace,
             cluster_id: (cluster >> 64) as u64 ^ cluster as u64,
             member_id: options.node.0.into(),

@@ -1,11 +1,16 @@
 //! From a path to its service.
 
-use super::{Etcd, SERVED, error};
+use super::{
+    Etcd, SERVED, error,
+    memory::{Budget, Counted, Held, Holding},
+};
 use axum::http::{Request, Response, header};
+use bytes::Bytes;
 use roadstead_proto::{
     etcdserverpb::{cluster_server::ClusterServer, kv_server::KvServer, maintenance_server::MaintenanceServer},
     health::health_server::HealthServer,
 };
+use std::sync::Arc;
 use tonic::{
     Code, Status,
     body::Body,
@@ -14,21 +19,26 @@ use tonic::{
 
 /// The services of one node. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(in crate::api) struct Services {
+pub(in crate::api) struct Services(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     kv: KvServer<Etcd>,
     maintenance: MaintenanceServer<Etcd>,
     cluster: ClusterServer<Etcd>,
     health: HealthServer<Etcd>,
+    budget: Budget,
 }
 
 impl Services {
     pub(in crate::api) fn new(etcd: &Etcd) -> Self {
-        Self {
+        Self(Arc::new(Inner {
             kv: KvServer::new(etcd.clone()).max_decoding_message_size(error::MESSAGE_BYTES_MAX),
             maintenance: MaintenanceServer::new(etcd.clone()).max_decoding_message_size(error::MESSAGE_BYTES_MAX),
             cluster: ClusterServer::new(etcd.clone()).max_decoding_message_size(error::MESSAGE_BYTES_MAX),
             health: HealthServer::new(etcd.clone()).max_decoding_message_size(error::MESSAGE_BYTES_MAX),
-        }
+            budget: etcd.0.budget.clone(),
+        }))
     }
 
     /// Whether a request is gRPC's.
@@ -37,31 +47,33 @@ impl Services {
     }
 
     /// Carries a call out.
-    pub(in crate::api) async fn call<B>(mut self, request: Request<B>) -> Response<Body>
+    pub(in crate::api) async fn call<B>(self, request: Request<B>) -> Response<Body>
     where
-        B: HttpBody + Send + 'static,
+        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<StdError> + Send,
     {
         let path = request.uri().path();
         let Some(service) = served(path) else { return unserved(path).into_http() };
+        let request = request.map(|body| Counted::new(body, &self.0.budget));
         let response = match service {
-            "etcdserverpb.KV" => self.kv.call(request).await,
-            "etcdserverpb.Maintenance" => self.maintenance.call(request).await,
-            "etcdserverpb.Cluster" => self.cluster.call(request).await,
-            _ => self.health.call(request).await,
+            "etcdserverpb.KV" => self.0.kv.clone().call(request).await,
+            "etcdserverpb.Maintenance" => self.0.maintenance.clone().call(request).await,
+            "etcdserverpb.Cluster" => self.0.cluster.clone().call(request).await,
+            _ => self.0.health.clone().call(request).await,
         };
-        let Ok(response) = response;
-        match oversized(&response) {
-            Some(status) => status.into_http(),
-            None => response,
+        let Ok(mut response) = response;
+        match (response.extensions_mut().remove::<Held>(), oversized(&response)) {
+            (_, Some(status)) => status.into_http(),
+            (Some(held), None) => response.map(|body| Body::new(Holding { body, held })),
+            (None, None) => response,
         }
     }
 }
 
 /// The service of a path `/SERVICE/METHOD`, if both are served.
-fn served(path: &str) -> Option<&str> {
+fn served(path: &str) -> Option<&'static str> {
     let (service, method) = path.strip_prefix('/')?.split_once('/')?;
-    SERVED.iter().any(|(name, methods)| *name == service && methods.contains(&method)).then_some(service)
+    SERVED.iter().find(|(name, methods)| *name == service && methods.contains(&method)).map(|(name, _)| *name)
 }
 
 /// Clients that log in are told, as by an etcd without authentication, that there is none.

@@ -1,6 +1,12 @@
 //! What the services share: the way from a request to its group and back.
 
-use super::{answer::Answerer, asked::Asked, error, keyspace::Keyspace};
+use super::{
+    answer::Answerer,
+    asked::Asked,
+    error,
+    keyspace::Keyspace,
+    memory::{Budget, Held},
+};
 use crate::{
     launcher::Group,
     node::Handle,
@@ -12,13 +18,11 @@ use roadstead_spec::{GroupId, wire::body::Consistency};
 use std::{path::PathBuf, time::Duration};
 use tonic::Status;
 
-/// Bytes of one answer at most, so that one request cannot take the node's memory: a range of that size is to be read in parts.
-pub(super) const ANSWER_BYTES_MAX: usize = 512 << 20;
-
 /// What the services share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) handle: Handle,
+    pub(super) budget: Budget,
     pub(super) keyspace: Keyspace,
     pub(super) cluster_id: u64,
     pub(super) member_id: u64,
@@ -33,6 +37,7 @@ pub(super) struct Answered {
     group: GroupId,
     pub(super) from: Answerer,
     pub(super) bytes: Bytes,
+    held: Option<Held>,
 }
 
 impl Answered {
@@ -40,6 +45,15 @@ impl Answered {
     pub(super) fn response(&self) -> Result<kv::Response<&[u8]>, Status> {
         let answer: Answer<&[u8]> = kv::decode(&self.bytes).map_err(|_| error::foreign_answer(self.group))?;
         answer.map_err(error::of_service)
+    }
+
+    /// The answer to the client.
+    pub(super) fn respond<T>(&self, message: T) -> tonic::Response<T> {
+        let mut response = tonic::Response::new(message);
+        if let Some(held) = &self.held {
+            response.extensions_mut().insert(held.clone());
+        }
+        response
     }
 
     /// The answer is one to another request.
@@ -83,11 +97,8 @@ impl Shared {
         };
         match response {
             Response::Committed { term, answer, .. } | Response::Answered { term, answer, .. } => {
-                if answer.len() > ANSWER_BYTES_MAX {
-                    let text = format!("roadstead: the answer has more than {ANSWER_BYTES_MAX} bytes; ask for less with a limit");
-                    return Err(Status::resource_exhausted(text));
-                }
-                Ok(Answered { group, from: self.answerer(term.0), bytes: answer })
+                let held = self.budget.take_answer(answer.len())?;
+                Ok(Answered { group, from: self.answerer(term.0), bytes: answer, held })
             }
             refused => Err(error::of_group(group, &refused)),
         }

@@ -204,7 +204,7 @@ fn config_text(place: &Place, places: &[Place], groups: &BTreeMap<i32, u64>) -> 
 #[cfg(test)]
 mod tests {
     use super::{Args, Layout};
-    use crate::cli::failure::Failure;
+    use crate::{cli::failure::Failure, config::NodeConfig};
     use std::{
         fs,
         net::TcpListener,
@@ -244,6 +244,8 @@ mod tests {
         let first = Args { nodes: Some(5), groups: Some(2), port: Some(free_port()), ..args(dir.path()) };
         let made = prepare(&first);
         assert_eq!((made.nodes.len(), made.groups), (5, vec![1, 2]));
+        let config = NodeConfig::load(&made.nodes[4].config()).unwrap();
+        assert_eq!(config.etcd.default_group.map(|group| group.get()), Some(1), "clients of etcd are served");
         fs::create_dir(dir.path().join("cluster/n1/data")).unwrap();
         fs::write(dir.path().join("cluster/notes"), "mine").unwrap();
 

@@ -22,6 +22,10 @@ pub const TXN_DEPTH_MAX: u8 = 16;
 /// Largest command in bytes, so that the item of any put fits a store. Source: etcd `--max-request-bytes`, default 1.5 MiB.
 pub const COMMAND_BYTES_MAX: usize = 1536 * 1024;
 
+/// Most bytes that an answer to a request that only reads may take: a range of that size is to be read in parts. A write is never refused for what it
+/// also reads, since it would be halfway through; its operations are bounded by [`TXN_OPS_MAX`]. etcd stops at 2 GiB, the largest message of gRPC.
+pub const ANSWER_BYTES_MAX: usize = 512 << 20;
+
 /// Any request. As a command it goes through the log; a [read-only](Request::is_read_only) one may also be a query.
 ///
 /// The order of the variants is part of the stored format: append only.

@@ -1,11 +1,11 @@
 //! The state machine: commands and queries in, answers out.
 
 use bytes::Bytes;
-use std::ops::ControlFlow;
+use std::{cell::Cell, ops::ControlFlow};
 
 use super::{
     check, codec,
-    command::{COMMAND_BYTES_MAX, CompactRequest, HashKvRequest, Request},
+    command::{ANSWER_BYTES_MAX, COMMAND_BYTES_MAX, CompactRequest, HashKvRequest, Request},
     compaction::Compaction,
     index::{Index, Life},
     item::{Change, ITEMS_END, ITEMS_START, Item, Revision},
@@ -28,18 +28,26 @@ pub struct Kv {
     compaction: Compaction,
     /// Where answers are encoded before each gets an allocation of its size.
     scratch: Vec<u8>,
+    /// [`ANSWER_BYTES_MAX`], but in a test.
+    answer_bytes_max: usize,
 }
 
 impl Default for Kv {
     /// An empty store at revision 1.
     fn default() -> Self {
-        Self { index: Index::default(), current: FIRST_REVISION, compaction: Compaction::default(), scratch: Vec::new() }
+        Self {
+            index: Index::default(),
+            current: FIRST_REVISION,
+            compaction: Compaction::default(),
+            scratch: Vec::new(),
+            answer_bytes_max: ANSWER_BYTES_MAX,
+        }
     }
 }
 
 impl StateMachine for Kv {
     fn open(&mut self, state: &dyn StateRead) -> Result<(), StateMachineError> {
-        *self = Self { compaction: Compaction::load(state)?, ..Self::default() };
+        *self = Self { compaction: Compaction::load(state)?, answer_bytes_max: self.answer_bytes_max, ..Self::default() };
         state.scan(ITEMS_START..ITEMS_END, &mut |key, value| {
             let revision = Revision::of_key(key)?;
             let item = Item::decode(&value)?;
@@ -87,7 +95,7 @@ fn answer(result: Result<Response, Failure>) -> Result<Answer, StateMachineError
 
 impl Kv {
     fn view<'a>(&'a self, state: &'a dyn StateRead) -> View<'a> {
-        View { index: &self.index, state, current: self.current, compacted: self.compaction.revision() }
+        View { index: &self.index, state, current: self.current, compacted: self.compaction.revision(), room: None }
     }
 
     fn command(&mut self, request: &Request<&[u8]>, state: &mut dyn StateWrite) -> Result<Response, Failure> {
@@ -124,7 +132,8 @@ impl Kv {
     }
 
     fn read(&self, request: &Request<&[u8]>, state: &dyn StateRead) -> Result<Response, Failure> {
-        let view = self.view(state);
+        let room = Cell::new(self.answer_bytes_max);
+        let view = View { room: Some(&room), ..self.view(state) };
         match request {
             Request::Range(request) => {
                 check::range(request)?;
@@ -164,5 +173,70 @@ impl Kv {
             Ok(ControlFlow::Continue(()))
         })?;
         Ok(HashKvResponse { revision: self.current, hash: hasher.finalize(), hash_revision: at, compact_revision: compacted })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::kv::{PutRequest, RangeRequest, RequestOp, TxnRequest};
+    use roadstead_spec::{EntryId, Index as LogIndex, Term};
+    use std::{collections::BTreeMap, ops::Range};
+
+    #[derive(Default)]
+    struct Memory(BTreeMap<Bytes, Bytes>);
+
+    impl StateRead for Memory {
+        fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StateMachineError> {
+            Ok(self.0.get(key).cloned())
+        }
+
+        fn scan(
+            &self,
+            range: Range<&[u8]>,
+            visit: &mut dyn FnMut(&[u8], Bytes) -> Result<ControlFlow<()>, StateMachineError>,
+        ) -> Result<(), StateMachineError> {
+            let range = Bytes::copy_from_slice(range.start)..Bytes::copy_from_slice(range.end);
+            self.0.range(range).try_for_each(|(key, value)| visit(key, value.clone()).map(drop))
+        }
+    }
+
+    impl StateWrite for Memory {
+        fn put(&mut self, key: Bytes, value: Bytes) {
+            self.0.insert(key, value);
+        }
+
+        fn delete(&mut self, key: Bytes) {
+            self.0.remove(&key);
+        }
+    }
+
+    /// Goal: a read cannot take all memory, and a write is never refused halfway. Method: room for two of three values.
+    #[test]
+    fn reads_are_bounded_and_writes_go_through() {
+        let (mut machine, mut state) = (Kv { answer_bytes_max: 2_500, ..Kv::default() }, Memory::default());
+        let mut apply = |request: &Request| {
+            let command = Command { id: EntryId { term: Term(1), index: LogIndex(1) }, payload: request.encode() };
+            let mut answers = Vec::new();
+            machine.apply(&[command], &mut state, &mut answers).unwrap();
+            codec::decode::<Answer>(&answers[0]).unwrap()
+        };
+        for key in ["a", "b", "c"] {
+            apply(&Request::Put(PutRequest::new(key, vec![b'v'; 1_000]))).unwrap();
+        }
+        let all = || RangeRequest::prefix("");
+        assert_eq!(apply(&Request::Range(all())), Err(KvError::AnswerTooLarge));
+        for small in
+            [RangeRequest { limit: 1, ..all() }, RangeRequest { keys_only: true, ..all() }, RangeRequest { count_only: true, ..all() }]
+        {
+            assert!(apply(&Request::Range(small)).is_ok());
+        }
+        let one = |key: &'static str| RequestOp::Range(RangeRequest::key(key));
+        let reads = TxnRequest { success: vec![one("a"), one("b"), one("c")], ..TxnRequest::default() };
+        let put = RequestOp::Put(PutRequest::new("d", "1"));
+        let writes = TxnRequest { success: [vec![put], reads.success.clone()].concat(), ..TxnRequest::default() };
+        assert!(apply(&Request::Txn(writes)).is_ok());
+        let together = machine.query(&Request::Txn(reads).encode(), &state).unwrap();
+        assert_eq!(codec::decode::<Answer>(&together).unwrap(), Err(KvError::AnswerTooLarge), "what a transaction reads counts together");
     }
 }

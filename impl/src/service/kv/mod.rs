@@ -21,8 +21,8 @@ mod write;
 
 pub use codec::{Malformed, decode};
 pub use command::{
-    COMMAND_BYTES_MAX, CompactRequest, Compare, CompareResult, CompareTarget, DeleteRangeRequest, HashKvRequest, PutRequest, RangeRequest,
-    Request, RequestOp, SortOrder, SortTarget, TXN_DEPTH_MAX, TXN_OPS_MAX, TxnRequest, prefix_end,
+    ANSWER_BYTES_MAX, COMMAND_BYTES_MAX, CompactRequest, Compare, CompareResult, CompareTarget, DeleteRangeRequest, HashKvRequest,
+    PutRequest, RangeRequest, Request, RequestOp, SortOrder, SortTarget, TXN_DEPTH_MAX, TXN_OPS_MAX, TxnRequest, prefix_end,
 };
 pub use compaction::SWEEP_COMMAND_MAX;
 pub use machine::Kv;

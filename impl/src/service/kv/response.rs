@@ -183,4 +183,7 @@ pub enum KvError {
     /// A query that writes.
     #[error("roadstead: a query must not write; propose it as a command")]
     QueryWrites,
+    /// A read whose answer would have more than [`super::ANSWER_BYTES_MAX`].
+    #[error("roadstead: the answer is too large; ask for less, with a limit and from the last key on")]
+    AnswerTooLarge,
 }

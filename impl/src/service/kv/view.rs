@@ -1,6 +1,8 @@
 //! Reads: the same functions answer queries, commands that only read, and the reads inside a transaction, which see its writes.
 
-use std::cmp::Ordering;
+use std::{cell::Cell, cmp::Ordering};
+
+use bytes::Bytes;
 
 use super::{
     command::{Compare, CompareResult, CompareTarget, RangeRequest, SortOrder, SortTarget},
@@ -30,6 +32,8 @@ pub(super) struct View<'a> {
     pub(super) current: i64,
     /// Oldest readable revision; -1 before the first compaction.
     pub(super) compacted: i64,
+    /// Bytes that the answer may still take. `None` for a command that writes: it has to go through, and may not be refused halfway.
+    pub(super) room: Option<&'a Cell<usize>>,
 }
 
 impl View<'_> {
@@ -56,7 +60,9 @@ impl View<'_> {
         }
         let limit = usize::try_from(request.limit).ok().filter(|&limit| limit > 0).unwrap_or(usize::MAX);
         let fetch = if cuts_early(request) { limit.saturating_add(1) } else { usize::MAX };
-        let (mut kvs, count) = self.fetch(span, at, fetch)?;
+        // Unless they are compared, values that nobody asked for are dropped as they come.
+        let values = !request.keys_only || request.sort_target == SortTarget::Value;
+        let (mut kvs, count) = self.fetch(span, at, fetch, values)?;
         kvs.retain(|kv| passes(request, kv));
         sort(&mut kvs, request.sort_order, request.sort_target);
         let more = kvs.len() > limit;
@@ -68,8 +74,8 @@ impl View<'_> {
     }
 
     /// All keys of a span with their newest values.
-    pub(super) fn newest(&self, span: Span<'_>) -> Result<Vec<KeyValue>, StateMachineError> {
-        Ok(self.fetch(span, self.current, usize::MAX)?.0)
+    pub(super) fn newest(&self, span: Span<'_>) -> Result<Vec<KeyValue>, Failure> {
+        Ok(self.fetch(span, self.current, usize::MAX, true)?.0)
     }
 
     /// One key with its newest value.
@@ -78,11 +84,26 @@ impl View<'_> {
     }
 
     /// The first keys of a span as of a revision, and how many there are in all.
-    fn fetch(&self, span: Span<'_>, at: i64, max: usize) -> Result<(Vec<KeyValue>, usize), StateMachineError> {
+    fn fetch(&self, span: Span<'_>, at: i64, max: usize, values: bool) -> Result<(Vec<KeyValue>, usize), Failure> {
         let mut puts = self.index.puts_at(span, at);
-        let kvs = puts.by_ref().take(max).map(|revision| self.load(revision)).collect::<Result<Vec<_>, _>>()?;
+        let load = |revision| -> Result<KeyValue, Failure> {
+            let mut kv = self.load(revision)?;
+            if !values {
+                kv.value = Bytes::new();
+            }
+            self.take_room(&kv)?;
+            Ok(kv)
+        };
+        let kvs = puts.by_ref().take(max).map(load).collect::<Result<Vec<_>, _>>()?;
         let count = kvs.len() + puts.count();
         Ok((kvs, count))
+    }
+
+    fn take_room(&self, kv: &KeyValue) -> Result<(), KvError> {
+        let Some(room) = self.room else { return Ok(()) };
+        let taken = size_of::<KeyValue>() + kv.key.len() + kv.value.len();
+        room.set(room.get().checked_sub(taken).ok_or(KvError::AnswerTooLarge)?);
+        Ok(())
     }
 
     fn load(&self, revision: Revision) -> Result<KeyValue, StateMachineError> {

@@ -28,7 +28,7 @@ impl<'a> Writer<'a> {
 
     /// The data with this command's writes.
     pub(super) fn view(&self) -> View<'_> {
-        View { index: self.index, state: self.state, current: self.revision(), compacted: self.compacted }
+        View { index: self.index, state: self.state, current: self.revision(), compacted: self.compacted, room: None }
     }
 
     /// The newest revision, this command's writes included: a command that changes nothing makes none.
