@@ -1,7 +1,15 @@
 //! The clock of the wall is set back and forth under load. A node measures time with the monotonic clock, so nobody notices.
 
 use crate::{cluster::Cluster, writers::Load};
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+/// Longer than anybody waits for a silent leader: twice `election_timeout_ms` of the profile "fast".
+const LONG: Duration = Duration::from_millis(800);
 
 /// Where libfaketime lies, whatever the machine: its package brings a command that knows.
 fn library() -> String {
@@ -41,7 +49,8 @@ fn a_clock_that_is_set_back_and_forth_disturbs_nobody() {
         node.set("DONT_FAKE_MONOTONIC", "1");
     }
     cluster.start_all();
-    let mut load = Load::new(&cluster, &[1, 2], 4, Duration::from_secs(5));
+    // Group 2 rests: nothing but heartbeats, which are due by some clock, keeps its leader.
+    let mut load = Load::new(&cluster, &[1], 4, Duration::from_secs(5));
     load.start();
     load.acknowledged(50);
     let state = |cluster: &Cluster| {
@@ -51,11 +60,14 @@ fn a_clock_that_is_set_back_and_forth_disturbs_nobody() {
         [1, 2].map(|group| of(group).collect::<Vec<_>>())
     };
     let before = state(&cluster);
-    for (round, offset) in ["-3650d", "+3650d", "-1h", "+0"].into_iter().enumerate() {
+    for (round, offset) in ["-3650d", "+3650d", "-1h"].into_iter().enumerate() {
         // One node alone, then the others, too.
         for place in (0..3).map(|place| (place + round) % 3) {
             set_clock(&clocks[place], offset);
-            load.acknowledged(50);
+            let begun = Instant::now();
+            while begun.elapsed() < LONG {
+                load.acknowledged(10);
+            }
         }
     }
     assert_eq!(state(&cluster), before, "no election");

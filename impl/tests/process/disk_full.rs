@@ -115,6 +115,16 @@ fn full_disks_refuse_writes_and_serve_reads_until_there_is_room() {
     let metrics = admin::text(cluster.endpoint(1), "/metrics").unwrap();
     assert!(metrics.contains("roadstead_alarm{alarm=\"no_space\"} 1.0"), "{metrics}");
 
+    let etcdctl = |words: &[&str]| {
+        let mut command = Command::new("etcdctl");
+        let output = command.args(["--endpoints", cluster.endpoint(1)]).args(words).output().expect("etcdctl (ci/etcd installs it)");
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    let said = etcdctl(&["put", "key", "value"]);
+    assert!(said.contains("etcdserver: mvcc: database space exceeded"), "{said}");
+    let said = etcdctl(&["alarm", "list"]);
+    assert!(said.contains("alarm:NOSPACE"), "{said}");
+
     // A full disk is no reason to stay down, and a restart no reason to take writes.
     cluster.kill_all();
     cluster.start_all();
