@@ -212,3 +212,18 @@ fn every_command_in_a_document_exists() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(count > 10, "the documents' {count} commands are found");
 }
+
+/// Goal: the Chinese README promises what the English one does. Method: the same programs and tests in the same order, and the same commands up to
+/// their comments; CI types those of the English one.
+#[test]
+fn both_readmes_say_the_same() {
+    let sides = ["README.md", "README.zh-CN.md"].map(|name| {
+        let (prose, blocks) = split_fences(&read(name));
+        let named: Vec<String> = paths(&prose).filter(|(_, test)| test.is_some()).map(|(path, _)| path.to_owned()).collect();
+        let code: Vec<String> =
+            blocks.iter().flat_map(|(_, body)| body.lines()).map(|line| line.split('#').next().unwrap().trim_end().to_owned()).collect();
+        (named, code, prose.matches("\n#").count(), prose.matches("\n- ").count())
+    });
+    assert!(sides[0].0.len() > 20 && sides[0].1.len() > 20, "something is compared");
+    assert_eq!(sides[0], sides[1]);
+}
