@@ -3,6 +3,7 @@
 mod object;
 mod request;
 mod response;
+pub mod translate;
 mod value;
 
 pub use object::{ClusterConfig, NulFree, Server, Snapshot, SnapshotSync, server_type};
