@@ -176,7 +176,7 @@ fn a_second_data_folder_under_one_id_is_refused() {
         let (_first, outcome) = Hand::node(node.address(), local(2), 1).await;
         assert!(matches!(outcome, Ok(Link::Node(_))), "{outcome:?}");
         match node.next().await {
-            PortEvent::PeerUp { peer: NodeId(2), via: Via::Accepted(_), identity: Some(identity), version: Version::Extended } => {
+            PortEvent::PeerUp { peer: NodeId(2), via: Via::Accepted(_), identity: Some(identity), version: Version::Extended, .. } => {
                 assert_eq!((identity.store, identity.store_is_new, identity.boot), (store_of(2), true, 7));
             }
             other => panic!("{other:?}"),
@@ -206,10 +206,10 @@ fn a_peers_frames_name_the_peer_and_this_node() {
     }
 }
 
-/// Version 0 has no room for a client, nor for strangers.
+/// Who is no peer may not vote, whatever it says of itself.
 #[test]
 fn legacy_frames_must_come_from_a_peer() {
-    for (src, dst, label) in [(0, 1, "legacy_client"), (7, 1, "unknown_peer"), (-1, 1, "unknown_peer"), (2, 5, "wrong_destination")] {
+    for (src, dst, label) in [(0, 1, "out_of_place"), (7, 1, "unknown_peer"), (-1, 1, "unknown_peer"), (2, 5, "wrong_destination")] {
         run(async {
             let mut options = options(1);
             options.peers.push(peer(2, SocketAddr::from(([127, 0, 0, 1], 9))));

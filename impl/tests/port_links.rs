@@ -51,11 +51,15 @@ fn all_pairs_of_header_policies() {
             two.local.policy = second;
             let (mut one, mut two) = (Node::start(one), Node::start(two));
             let Some(version) = settled else { return expect_refusals(&mut one, &mut two).await };
-            assert_eq!(one.up().await, version, "{first:?} with {second:?}");
+            let (agreed, conn) = one.up_on().await;
+            assert_eq!(agreed, version, "{first:?} with {second:?}");
             assert_eq!(two.up().await, version, "{first:?} with {second:?}");
             assert_eq!(one.port.peer_version(NodeId(2)), Some(version));
-            let bytes = if version == Version::Legacy { legacy_append(1, 2) } else { append(1, 2, 9, b"entries") };
-            one.port.send_peer(NodeId(2), bytes).expect("the link is up");
+            let sent = match version {
+                Version::Legacy => one.port.ask_legacy(NodeId(2), conn, legacy_append(1, 2)),
+                Version::Extended => one.port.send_peer(NodeId(2), append(1, 2, 9, b"entries")),
+            };
+            sent.expect("the link is up");
             let (from, via, frames) = two.peer_frames().await;
             assert_eq!((from, frames.len()), (NodeId(1), 1));
             assert!(matches!(via, Via::Accepted(_)));
@@ -70,8 +74,9 @@ fn all_pairs_of_header_policies() {
 
 /// A legacy node and one that insists on the extended header never exchange a frame. The legacy one believes that its link is up until it sends: version 0 has no greeting.
 async fn expect_refusals(legacy: &mut Node, extended: &mut Node) {
-    assert_eq!(legacy.up().await, Version::Legacy);
-    let _ = legacy.port.send_peer(NodeId(2), legacy_append(1, 2));
+    let (version, conn) = legacy.up_on().await;
+    assert_eq!(version, Version::Legacy);
+    let _ = legacy.port.ask_legacy(NodeId(2), conn, legacy_append(1, 2));
     extended.closed("refused", 2).await;
     let state = extended.port.status().peers[0].clone();
     assert_eq!(state.links, 0);
@@ -88,8 +93,11 @@ fn legacy_answers_come_back_on_the_same_connection() {
         one.local.policy = Policy::Legacy;
         two.local.policy = Policy::Legacy;
         let (mut one, mut two) = (Node::start(one), Node::start(two));
-        one.up().await;
-        one.port.send_peer(NodeId(2), legacy_append(1, 2)).expect("the link is up");
+        let (_, dialled) = one.up_on().await;
+        assert_eq!(one.port.send_peer(NodeId(2), legacy_append(1, 2)), Err(NotSent::Down), "it takes no version 1");
+        let earlier = roadstead::port::ConnId(dialled.0 + 1);
+        assert_eq!(one.port.ask_legacy(NodeId(2), earlier, legacy_append(1, 2)), Err(NotSent::Down), "meant for another connection");
+        one.port.ask_legacy(NodeId(2), dialled, legacy_append(1, 2)).expect("the link is up");
         let (peer, via, _) = two.peer_frames().await;
         let Via::Accepted(conn) = via else { panic!("{via:?}") };
         let answer = roadstead_spec::wire::LegacyResponse {
@@ -143,7 +151,7 @@ fn a_restarted_peer_is_dialled_again() {
         drop(second);
         loop {
             match one.next().await {
-                PortEvent::PeerDown { via: Via::Dialled, peer: NodeId(2), reason } => break assert_eq!(reason, CloseReason::Ended),
+                PortEvent::PeerDown { via: Via::Dialled, peer: NodeId(2), reason, .. } => break assert_eq!(reason, CloseReason::Ended),
                 PortEvent::PeerDown { .. } | PortEvent::PeerUp { .. } => {}
                 other => panic!("{other:?}"),
             }

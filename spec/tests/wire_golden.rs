@@ -109,6 +109,7 @@ fn client_frames() -> Vec<(&'static str, Vec<u8>)> {
         ("client_response, deadline exceeded", response(ClientResponse::Rejected(Rejection::DeadlineExceeded))),
         ("client_response, no leader", response(ClientResponse::Rejected(Rejection::NoLeader))),
         ("client_response, no space", response(ClientResponse::Rejected(Rejection::NoSpace { node: NodeId(3) }))),
+        ("client_response, peer is legacy", response(ClientResponse::Rejected(Rejection::PeerIsLegacy("node 2")))),
         ("client_response, unknown", response(ClientResponse::Unknown { why: "leader changed" })),
     ]
 }

@@ -11,23 +11,16 @@
 //! | 56–57, 66 | the answer carries what that server's options add (meta, applied index, a mark): none is configured here |
 //! | 71–74, 77–80 | a leader's answers about members; the answer of a server that does not lead is 75–76 |
 
+mod nuraft_frames;
+
+use nuraft_frames::captured;
+use proptest::prelude::*;
 use roadstead_spec::raft::{self, Behind, Effect, Event, LogShape, Message, Params, ReadId, Role, Round, Run, Slice, State};
 use roadstead_spec::wire::body::{EntryKind, SnapshotAnswer, SnapshotChunk, SnapshotResult};
 use roadstead_spec::wire::legacy::translate::{Answer, Asked, Ends, Heard, Question, Standing, Untranslatable, WriteOutcome};
 use roadstead_spec::wire::legacy::{ResultCode, Server};
 use roadstead_spec::wire::{LegacyRequest, LegacyResponse, Limits, MessageType};
 use roadstead_spec::{EntryId, Index, NodeId, Term};
-use std::{fs, path::PathBuf};
-
-/// The bytes of a captured frame.
-fn captured(number: u32) -> Vec<u8> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/nuraft-frames");
-    let prefix = format!("{number:02}-");
-    let entry = fs::read_dir(folder).unwrap().map(Result::unwrap).find(|entry| entry.file_name().to_string_lossy().starts_with(&prefix));
-    let text = fs::read_to_string(entry.expect("86 frames are captured").path()).unwrap();
-    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
-    digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
-}
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -278,6 +271,60 @@ fn contradictions_are_refused() {
     let response = Message::PreVoteResponse { term: Term(4), granted: true };
     let said = Asked::encode(Ends::CLIENT, &response, Index(0), [], &mut Vec::new());
     assert_eq!(said, Err(Untranslatable::NotSayable(MessageType::PreVoteResponse)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// Captured frames with changed bytes, cut or stretched, under any flags: they are read or refused, and never make anything panic.
+    #[test]
+    fn no_bytes_make_the_translation_panic(
+        number in 1_u32..=86,
+        changes in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..8),
+        cut in any::<proptest::sample::Index>(),
+        is_cut in any::<bool>(),
+        flags in prop_oneof![Just(0_u32), 0_u32..0x80, any::<u32>()],
+        kind in 1_u8..=29,
+    ) {
+        let frame = captured(number);
+        let message_type = MessageType::from_u8(kind).unwrap();
+        let is_request = frame[0] == 0;
+        let mut body = frame[if is_request { 54 } else { 39 }..].to_vec();
+        for (place, byte) in changes {
+            if !body.is_empty() {
+                let place = place.index(body.len());
+                body[place] = byte;
+            }
+        }
+        if is_cut && !body.is_empty() {
+            body.truncate(cut.index(body.len()));
+        }
+        let (src, dst) = (1, 2);
+        let (term, index) = (u64::from(flags) << 33, u64::from(flags) << 32);
+        let header =
+            LegacyRequest { message_type, src, dst, term, last_log_term: term, last_log_index: index, commit_index: index, flags };
+        if let Ok(Question::Message { message: Message::AppendEntries { slice, .. }, payloads }) =
+            Question::read(&header, &body, Round(1), &Limits::default())
+        {
+            prop_assert!(slice.is_valid());
+            prop_assert_eq!(slice.entries(), payloads.len() as u64);
+            prop_assert!(payloads.iter().all(|span| body.get(span.range.clone()).is_some()));
+        }
+        let header = LegacyResponse { message_type, src, dst, term, next_index: index, accepted: flags & 1 == 0, flags };
+        let id = ReadId { node: NodeId(1), boot: 1, number: 1 };
+        let append = Asked::Append { term: Term(1), round: Round(1), prev: Index(1), last: Index(2) };
+        for asked in [
+            Asked::Ping,
+            Asked::PreVote { term: Term(1) },
+            Asked::RequestVote,
+            append,
+            Asked::ReadIndex { id },
+            Asked::Chunk { transfer: 1 },
+            Asked::Write { request: 1 },
+        ] {
+            let _ = asked.read(&header, &body);
+        }
+    }
 }
 
 /// NuRaft may batch more terms than a slice holds: the first ones are taken and acknowledged, and the leader goes on behind them.

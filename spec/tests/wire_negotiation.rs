@@ -123,7 +123,7 @@ fn nodes_learn_each_others_identity() {
     assert_eq!(ends.acceptor, Some(Ok(Link::Node(identity(1, false)))));
 }
 
-/// A client needs version 1 under every policy of the node: `header` is a policy between nodes. It may know a node or only an address.
+/// A client gets version 1 under every policy of the node: `header` is a policy between nodes. It may know a node or only an address.
 #[test]
 fn clients_get_version_1_under_every_policy() {
     for policy in POLICIES {
@@ -226,7 +226,10 @@ fn a_nuraft_server_is_spoken_to_in_version_0() {
         assert_eq!(dialer, Dialer::Done(Err(Refusal::PeerIsLegacy)));
         let (mut dialer, _) = offer(client(CLUSTER));
         dialer.receive(answer);
-        assert_eq!(dialer, Dialer::Done(Err(Refusal::PeerIsLegacy)));
+        assert_eq!(dialer, Dialer::Done(Err(Refusal::PeerIsLegacy)), "version 0 does not say which cluster this is");
+        let (mut dialer, _) = offer(client(ClusterId::ANY));
+        dialer.receive(answer);
+        assert_eq!(dialer, Dialer::Done(Ok(Link::Legacy)), "a client that takes any cluster falls back");
     }
     // Frame 68 is server 1's: the node id that was dialled is checked on version 0 too.
     let (mut dialer, _) = offer(local(1, Policy::Auto));

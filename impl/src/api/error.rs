@@ -39,9 +39,11 @@ impl From<GroupError> for ApiError {
             GroupError::NoSuchGroup(_) => ErrorCode::NoSuchGroup,
             GroupError::Failed { .. } | GroupError::ShuttingDown => ErrorCode::Unavailable,
             GroupError::TooMany { .. } => ErrorCode::Busy,
-            GroupError::Registry { .. } | GroupError::Differs { .. } | GroupError::Service { .. } | GroupError::Members { .. } => {
-                ErrorCode::BadRequest
-            }
+            GroupError::Registry { .. }
+            | GroupError::Differs { .. }
+            | GroupError::Service { .. }
+            | GroupError::Members { .. }
+            | GroupError::PeerIsLegacy { .. } => ErrorCode::BadRequest,
         };
         Self::new(code, error.to_string())
     }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
-use crate::api::types::{NodeStatus, PeerState};
+use crate::api::types::{NodeStatus, PeerState, PeerStatus};
 
 use super::{
     admin::Admin,
@@ -149,10 +149,18 @@ fn nodes_text(nodes: &[NodeReport]) -> String {
             status.groups.leading.to_string(),
             seconds(status.storage.sync_seconds_p50),
             seconds(status.storage.sync_seconds_p99),
-            format!("{connected} of {}", status.peers.len()),
+            format!("{connected} of {}{}", status.peers.len(), legacy(&status.peers)),
         ]);
     }
     lines(&table)
+}
+
+/// How many peers speak the legacy header, if any do: only group 0 reaches those.
+fn legacy(peers: &[PeerStatus]) -> String {
+    match peers.iter().filter(|peer| peer.header_version == Some(0)).count() {
+        0 => String::new(),
+        count => format!(", {count} legacy"),
+    }
 }
 
 fn problems(report: &Report) -> impl Iterator<Item = String> {

@@ -88,6 +88,14 @@ pub enum Rejected {
         /// The node whose disk it is.
         node: NodeId,
     },
+    /// The nodes reached speak version 0, the legacy header, or their peers do: it carries writes to group 0 and nothing else.
+    #[error("group {group}: {why}")]
+    PeerIsLegacy {
+        /// The group asked.
+        group: GroupId,
+        /// Which nodes, and what to do.
+        why: String,
+    },
     /// The client was told of no node.
     #[error("the client has no endpoints; give it HOST:PORT of at least one node")]
     NoEndpoints,

@@ -2,13 +2,15 @@
 //!
 //! A write is sent again only when the attempt before certainly did nothing: the node said so, or not one byte of it left. A query is sent again in any case.
 
-use super::link::{InFlight, Link, Reply};
+use super::link::{InFlight, Link, NotBegun, Reply};
 use super::nodes::{Nodes, Target};
 use super::outcome::{Answer, Outcome, Rejected, Unknown};
 use crate::port::Backoff;
 use bytes::Bytes;
 use roadstead_spec::wire::body::{ClientRequest, ClientResponse, Operation, Rejection};
-use roadstead_spec::wire::{ExtendedHeader, WireError};
+use roadstead_spec::wire::legacy::ResultCode;
+use roadstead_spec::wire::legacy::translate::{Asked, Heard, WriteOutcome};
+use roadstead_spec::wire::{ExtendedHeader, LegacyResponse, WireError};
 use roadstead_spec::{GroupId, Index, Term};
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +47,8 @@ enum Verdict {
     Elsewhere { why: String, named: bool },
     /// This node does not have the group.
     NotHere,
+    /// This node, or its peers, speak version 0, which has no room for the request.
+    Legacy(String),
 }
 
 impl From<End> for Outcome {
@@ -66,13 +70,15 @@ pub(super) struct Attempts<'a> {
     backoff: Backoff,
     /// Redirections in a row: the first is followed at once, then nodes that name each other are given time.
     redirected: u32,
-    /// Nodes in a row that do not have the group.
+    /// Nodes in a row that do not have the group, or cannot be asked for it.
     not_here: usize,
+    /// Why the last of those that cannot be asked could not.
+    legacy: Option<String>,
 }
 
 impl<'a> Attempts<'a> {
     pub(super) fn new(nodes: &'a Nodes, target: &'a Target, request: Request<'a>) -> Self {
-        Self { nodes, target, request, backoff: Backoff::new(RETRY_MIN, RETRY_MAX), redirected: 0, not_here: 0 }
+        Self { nodes, target, request, backoff: Backoff::new(RETRY_MIN, RETRY_MAX), redirected: 0, not_here: 0, legacy: None }
     }
 
     /// Attempts until the end or the deadline.
@@ -80,13 +86,17 @@ impl<'a> Attempts<'a> {
         loop {
             let (wait, why) = match self.attempt().await {
                 Ok(end) => return end,
-                Err(Verdict::NotHere) => {
-                    self.not_here += 1;
-                    if self.not_here >= self.nodes.len() {
-                        return End::Rejected(Rejected::NoSuchGroup { group: self.request.group });
+                Err(Verdict::Legacy(why)) => {
+                    self.legacy = Some(why);
+                    match self.not_here() {
+                        Some(end) => return end,
+                        None => continue,
                     }
-                    continue;
                 }
+                Err(Verdict::NotHere) => match self.not_here() {
+                    Some(end) => return end,
+                    None => continue,
+                },
                 Err(Verdict::Elsewhere { named: true, why }) => {
                     self.redirected += 1;
                     (self.redirected > 1, why)
@@ -96,7 +106,7 @@ impl<'a> Attempts<'a> {
                     (true, why)
                 }
             };
-            self.not_here = 0;
+            (self.not_here, self.legacy) = (0, None);
             if wait {
                 let until = Instant::now() + self.nodes.wait(&mut self.backoff);
                 sleep(until.min(self.request.deadline).saturating_duration_since(Instant::now())).await;
@@ -105,6 +115,18 @@ impl<'a> Attempts<'a> {
                 return self.timed_out(why);
             }
         }
+    }
+
+    /// One node more that cannot serve the request; the end once that is true of all.
+    fn not_here(&mut self) -> Option<End> {
+        self.not_here += 1;
+        let group = self.request.group;
+        (self.not_here >= self.nodes.len()).then(|| {
+            End::Rejected(match self.legacy.take() {
+                Some(why) => Rejected::PeerIsLegacy { group, why },
+                None => Rejected::NoSuchGroup { group },
+            })
+        })
     }
 
     /// One attempt at the node that the group's target points at.
@@ -121,19 +143,24 @@ impl<'a> Attempts<'a> {
         };
         let began = Instant::now();
         let mut inflight = match self.begin(&link) {
-            Ok(Ok(inflight)) => inflight,
-            Ok(Err(why)) => return Err(self.leave(place, why)),
-            Err(error) => return Ok(self.unreadable(&error)),
+            Ok(inflight) => inflight,
+            Err(NotBegun::Gone(why)) => return Err(self.leave(place, why)),
+            Err(NotBegun::Legacy(why)) => {
+                self.nodes.rotate(self.target, place);
+                return Err(Verdict::Legacy(why));
+            }
+            Err(NotBegun::Wire(error)) => return Ok(self.unreadable(&error)),
         };
         match timeout_at(self.request.deadline, inflight.reply()).await {
             Ok(Reply::Answer(header, body)) => self.judge(place, &header, &body),
+            Ok(Reply::Legacy(header, body)) => self.judge_legacy(place, &header, &body),
             Ok(Reply::Lost { sent: false, why }) => Err(self.leave(place, why)),
             Ok(Reply::Lost { sent: true, why }) => self.interrupted(place, Unknown::ConnectionLost(why)),
             Err(_) => Ok(self.unanswered(place, inflight, began)),
         }
     }
 
-    fn begin(&self, link: &Arc<Link>) -> Result<Result<InFlight, String>, WireError> {
+    fn begin(&self, link: &Arc<Link>) -> Result<InFlight, NotBegun> {
         let left = self.request.deadline.saturating_duration_since(Instant::now());
         let timeout_ms = u32::try_from(left.as_millis()).unwrap_or(u32::MAX).max(1);
         link.begin(self.request.group, &ClientRequest { timeout_ms, operation: self.request.operation })
@@ -157,6 +184,33 @@ impl<'a> Attempts<'a> {
         }
     }
 
+    /// What an answer of version 0 means: only writes are asked there.
+    fn judge_legacy(&self, place: usize, header: &LegacyResponse, body: &Bytes) -> Result<End, Verdict> {
+        let group = self.request.group;
+        let outcome = match (Asked::Write { request: 0 }).read(header, body) {
+            Ok(Heard::Write { outcome, .. }) => outcome,
+            Ok(_) => return self.interrupted(place, Unknown::Malformed("the answer is one to another kind of request".to_owned())),
+            Err(error) => return self.interrupted(place, Unknown::Malformed(error.to_string())),
+        };
+        match outcome {
+            WriteOutcome::Committed { index, term, bytes } => Ok(End::Committed { index, term, answer: body.slice_ref(bytes) }),
+            WriteOutcome::NotLeader(Some(leader)) => {
+                let why = format!("node {leader} leads");
+                let named = self.nodes.follow(self.target, place, leader, "");
+                if named { Err(Verdict::Elsewhere { why, named }) } else { Err(self.leave(place, why)) }
+            }
+            WriteOutcome::NotLeader(None) => Err(self.leave(place, "no leader is known".to_owned())),
+            WriteOutcome::Refused(ResultCode::BAD_REQUEST) => {
+                Ok(End::Rejected(Rejected::Malformed { group, why: "NuRaft's result code -4, bad request".to_owned() }))
+            }
+            WriteOutcome::Refused(code) => Err(Verdict::Again(format!("the node refused the write with NuRaft's result code {}", code.0))),
+            WriteOutcome::Unknown(code) => {
+                let code = code.map_or("none".to_owned(), |code| code.0.to_string());
+                self.interrupted(place, Unknown::Node(format!("NuRaft's result code: {code}")))
+            }
+        }
+    }
+
     /// The node says that nothing has happened and nothing will.
     fn on_rejection(&self, place: usize, rejection: Rejection<'_>) -> Result<End, Verdict> {
         let group = self.request.group;
@@ -173,6 +227,10 @@ impl<'a> Attempts<'a> {
             Rejection::NoSuchGroup => {
                 self.nodes.rotate(self.target, place);
                 Err(Verdict::NotHere)
+            }
+            Rejection::PeerIsLegacy(why) => {
+                self.nodes.rotate(self.target, place);
+                Err(Verdict::Legacy(why.to_owned()))
             }
             Rejection::TooLarge { limit } => Ok(End::Rejected(Rejected::TooLarge { group, limit })),
             Rejection::Malformed(why) => Ok(End::Rejected(Rejected::Malformed { group, why: why.to_owned() })),

@@ -12,6 +12,7 @@ use crate::{
         StorageStatus,
     },
     applier::GroupKey,
+    config::HeaderPolicy,
     port::LinkState,
     shard::{Input, Operation, ReplyTo, Request, Response},
     state_machine::StateMachine,
@@ -93,6 +94,9 @@ impl EventLoop {
         if let Some(unclaimed) = self.unclaimed.remove(&options.group) {
             return self.claim(unclaimed, &options, machine, reply);
         }
+        if let Some(who) = self.legacy_member(&options) {
+            return drop(reply.send(Err(GroupError::PeerIsLegacy { group: options.group, who: format!("switch node {who}") })));
+        }
         match open::plan_group(&self.parts.options, &mut self.parts.registry, &options) {
             Err(error) => drop(reply.send(Err(error))),
             Ok((record, change)) => {
@@ -101,6 +105,14 @@ impl EventLoop {
                 self.waiting.changes.insert(ticket, Change::Add { record, machine });
             }
         }
+    }
+
+    /// A member with the legacy header that could take the new group for an older one.
+    fn legacy_member(&self, options: &GroupOptions) -> Option<NodeId> {
+        // A node that is itself set to it is told so by `plan_group`.
+        let is_theirs = self.parts.options.header != HeaderPolicy::Legacy;
+        let speaks_legacy = |member: &NodeId| is_theirs && self.parts.port.peer_version(*member) == Some(Version::Legacy);
+        open::may_meet_an_older_life(options).then(|| options.members.iter().copied().find(speaks_legacy)).flatten()
     }
 
     /// A group that the data folder holds gets its state machine.

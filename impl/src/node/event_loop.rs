@@ -11,7 +11,7 @@ use crate::{
     applier::{Done, Job},
     launcher::Fatal,
     port::{Port, PortEvent, Via},
-    shard::{Input, Lifecycle, LogRead, Millis, Outputs, Response, Shard},
+    shard::{Input, LegacyFrames, Lifecycle, LogRead, Millis, Outputs, Response, Shard},
     state_machine::StateMachine,
     store::{
         Change, Completion, Entry, GroupRecord, LogReader, OpenedGroup, Registry, Submission, Write,
@@ -272,7 +272,7 @@ impl EventLoop {
 
     fn take_port(&mut self, event: PortEvent) {
         match event {
-            PortEvent::PeerUp { peer, via, identity, version } => {
+            PortEvent::PeerUp { peer, via, conn, identity, version } => {
                 if let Some(identity) = identity {
                     self.remember_store(peer, identity.store);
                 }
@@ -283,14 +283,23 @@ impl EventLoop {
                     }
                 } else if via == Via::Dialled {
                     tracing::warn!(%peer, "the peer speaks the legacy header only; groups other than 0 cannot reach it");
+                    self.inbox.push(Input::LegacyUp { peer, conn });
                 }
             }
-            PortEvent::PeerDown { peer, via: Via::Dialled, reason } => {
+            PortEvent::PeerDown { peer, via: Via::Dialled, conn, version, reason } => {
                 tracing::info!(%peer, %reason, "connection to the peer lost");
                 self.held_up.remove(&peer);
-                self.inbox.push(Input::PeerDown(peer));
+                self.inbox.push(match version {
+                    Version::Extended => Input::PeerDown(peer),
+                    Version::Legacy => Input::LegacyDown { peer, conn },
+                });
             }
-            PortEvent::PeerDown { via: Via::Accepted(_), .. } | PortEvent::ClientGone { .. } => {}
+            PortEvent::PeerDown { via: Via::Accepted(conn), .. } | PortEvent::ClientGone { conn } => self.inbox.push(Input::Gone(conn)),
+            // Version 0 knows no store ids, and what it asks must be answered.
+            PortEvent::PeerFrames { peer, via, conn, version: Version::Legacy, frames } => self.inbox.push(match via {
+                Via::Dialled => Input::LegacyAnswers { peer, conn, frames },
+                Via::Accepted(_) => Input::LegacyRequests { peer, conn, frames },
+            }),
             // As if the network had lost them; they are repeated.
             PortEvent::PeerFrames { peer, .. } if self.unsettled.contains(&peer) => {}
             PortEvent::PeerFrames { peer, frames, .. } => self.inbox.push(Input::PeerFrames { peer, frames }),
@@ -330,6 +339,10 @@ impl EventLoop {
         for (conn, answers) in outputs.clients {
             let _ = self.parts.port.send_client(conn, Bytes::from(answers.frames), answers.count);
         }
+        self.carry_out_legacy(outputs.legacy_requests, outputs.legacy_answers);
+        for (conn, reason) in outputs.closes {
+            self.parts.port.close(conn, reason);
+        }
         self.send_jobs(outputs.jobs);
         for read in outputs.log_reads {
             self.read_log(read);
@@ -341,6 +354,16 @@ impl EventLoop {
         }
         for lifecycle in outputs.lifecycle {
             self.lifecycle(lifecycle);
+        }
+    }
+
+    /// Frames that do not fit end their connection: the port sees to that.
+    fn carry_out_legacy(&self, requests: Vec<LegacyFrames>, answers: Vec<LegacyFrames>) {
+        for LegacyFrames { peer, conn, frames } in requests {
+            let _ = self.parts.port.ask_legacy(peer, conn, Bytes::from(frames));
+        }
+        for LegacyFrames { peer, conn, frames } in answers {
+            let _ = self.parts.port.answer_legacy(peer, conn, Bytes::from(frames));
         }
     }
 

@@ -19,7 +19,7 @@ use crate::{
 };
 use rand::{TryRng, rngs::SysRng};
 use roadstead_spec::{
-    NodeId,
+    GroupId, NodeId,
     wire::{
         self, ClusterId, StoreId,
         negotiation::{Local, Policy},
@@ -160,6 +160,9 @@ pub(crate) fn plan_group(
     group: &GroupOptions,
 ) -> Result<(GroupRecord, Change), GroupError> {
     check_members(options, group)?;
+    if may_meet_an_older_life(group) && options.header == HeaderPolicy::Legacy {
+        return Err(GroupError::PeerIsLegacy { group: group.group, who: "set `header = \"auto\"` on this node".into() });
+    }
     let limit = options.limits.max_groups;
     if registry.groups().count() >= limit {
         return Err(GroupError::TooMany { group: group.group, limit });
@@ -176,6 +179,11 @@ pub(crate) fn plan_group(
         timers: Vec::new(),
     };
     registry.plan_create(new).map_err(|reason| GroupError::Registry { group: group.group, reason })
+}
+
+/// Whether a peer that speaks version 0, which carries no incarnation, could take this group for one of its earlier lives.
+pub(crate) fn may_meet_an_older_life(group: &GroupOptions) -> bool {
+    group.group == GroupId::DEFAULT && group.generation > 1
 }
 
 fn sorted(members: &[NodeId]) -> Vec<NodeId> {

@@ -293,6 +293,17 @@ pub enum GroupError {
         /// What is wrong, and what is allowed.
         reason: String,
     },
+    /// A new life of group 0 while the legacy header is spoken, which cannot tell one life from another.
+    #[error(
+        "group {group}: PeerIsLegacy: a generation above 1 needs the extended header, since the legacy one cannot tell the group's lives apart; \
+         {who} first (docs/operate.md, Switching headers)"
+    )]
+    PeerIsLegacy {
+        /// Group 0.
+        group: GroupId,
+        /// What to switch.
+        who: String,
+    },
     /// There are as many groups as the node may host.
     #[error("group {group}: this node hosts limits.max_groups ({limit}) groups already; raise the limit or use another node")]
     TooMany {

@@ -1,11 +1,12 @@
 //! Why connections end, and why bytes were not sent.
 
 use roadstead_spec::NodeId;
-use roadstead_spec::wire::MessageType;
-use roadstead_spec::wire::WireError;
+use roadstead_spec::wire::legacy::translate::Untranslatable;
 use roadstead_spec::wire::negotiation::Refusal;
+use roadstead_spec::wire::{CorrelationError, MessageType, WireError};
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 use thiserror::Error;
 
 /// Why a connection ended; each has a label under which the status and the metrics count it.
@@ -73,9 +74,23 @@ pub enum CloseReason {
     /// A node that this one does not know.
     #[error("node {0} is not among this node's peers; add it to `peers` of this node")]
     UnknownPeer(i64),
-    /// A native client (or a program that takes this for NuRaft) without a negotiation.
-    #[error("frames with source 0 and the legacy header came; clients need the extended header: use a client of this release")]
-    LegacyClient,
+    /// A frame with the legacy header that means nothing to group 0.
+    #[error(transparent)]
+    Legacy(#[from] Untranslatable),
+    /// An answer with the legacy header that belongs to no request.
+    #[error(transparent)]
+    LegacyAnswer(#[from] CorrelationError),
+    /// Requests of a peer with the legacy header, which means group 0, and group 0 does not run here.
+    #[error(
+        "a peer speaks the legacy header, which means group 0, and group 0 does not run on this node; add it, or switch the peer to `auto`"
+    )]
+    NoGroupZero,
+    /// A request with the legacy header that got no answer.
+    #[error("a request with the legacy header got no answer for {0:?}; the peer is stuck, or cannot serve group 0: see its log")]
+    LegacySilent(Duration),
+    /// A request with the legacy header whose answer got lost within this node: later answers would be taken for it.
+    #[error("an answer with the legacy header was dropped because too many wait for the disk; the connection is dialled again")]
+    LegacyDropped,
     /// A version 1 frame before any hello.
     #[error("a version 1 frame came before any hello; open the connection with a negotiation")]
     ExtendedBeforeHello,
@@ -122,7 +137,11 @@ impl CloseReason {
             Self::WrongDestination { .. } => "wrong_destination",
             Self::OutOfPlace { .. } => "out_of_place",
             Self::UnknownPeer(_) => "unknown_peer",
-            Self::LegacyClient => "legacy_client",
+            Self::Legacy(_) => "legacy_frame",
+            Self::LegacyAnswer(_) => "legacy_answer",
+            Self::NoGroupZero => "no_group_zero",
+            Self::LegacySilent(_) => "legacy_silent",
+            Self::LegacyDropped => "legacy_dropped",
             Self::ExtendedBeforeHello => "extended_before_hello",
             Self::PortSharingDraft => "port_sharing_draft",
             Self::Tls => "tls",

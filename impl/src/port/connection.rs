@@ -1,6 +1,7 @@
 //! The sending half of a connection: written to at once when nothing waits, by its task otherwise.
 
 use super::close::{CloseReason, NotSent};
+use super::event::ConnId;
 use super::queue::{SLICES_MAX, WriteQueue};
 use bytes::{Buf, Bytes};
 use std::cell::{Cell, RefCell};
@@ -38,6 +39,7 @@ impl Traffic {
 /// The sending half of one connection, shared by its task and by the port.
 #[derive(Debug)]
 pub(crate) struct Connection {
+    pub(crate) id: ConnId,
     socket: OwnedWriteHalf,
     queue: RefCell<WriteQueue>,
     /// Something waits in the queue.
@@ -51,8 +53,9 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(socket: OwnedWriteHalf, queue_bytes_max: usize) -> Self {
+    pub(crate) fn new(id: ConnId, socket: OwnedWriteHalf, queue_bytes_max: usize) -> Self {
         Self {
+            id,
             socket,
             queue: RefCell::new(WriteQueue::new(queue_bytes_max)),
             queued: Notify::new(),

@@ -7,7 +7,7 @@ use roadstead_spec::wire::StoreId;
 use roadstead_spec::wire::{Header, Version};
 use std::fmt;
 
-/// Names an accepted connection; never used again while the process lives.
+/// Names a connection; never used again while the process lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnId(pub u64);
 
@@ -44,6 +44,8 @@ pub enum PortEvent {
         peer: NodeId,
         /// Which of the two links: frames can be sent once [`Via::Dialled`] is up.
         via: Via,
+        /// Its connection.
+        conn: ConnId,
         /// What it introduced itself as; `None` for a legacy peer, which introduces itself only by `src`.
         identity: Option<PeerIdentity>,
         /// The header version for the link's life.
@@ -55,6 +57,10 @@ pub enum PortEvent {
         peer: NodeId,
         /// Which of the two links.
         via: Via,
+        /// Its connection.
+        conn: ConnId,
+        /// The header version that it spoke.
+        version: Version,
         /// Why.
         reason: CloseReason,
     },
@@ -64,10 +70,15 @@ pub enum PortEvent {
         peer: NodeId,
         /// Which of the two links.
         via: Via,
+        /// Its connection.
+        conn: ConnId,
+        /// The header version that it speaks.
+        version: Version,
         /// At least one, in the order of the wire.
         frames: Vec<Frame>,
     },
-    /// All whole frames of one socket read: client requests, nothing else.
+    /// All whole frames of one socket read: client requests of version 1; or of version 0, from somebody who is no peer, client requests,
+    /// pings, pre-votes and requests to add or remove a server.
     ClientFrames {
         /// Where the answers go.
         conn: ConnId,

@@ -42,6 +42,7 @@ enum State {
     Peer {
         peer: Rc<Peer>,
         via: Via,
+        version: Version,
         announced: bool,
         _slot: Option<ConnectionSlot>,
     },
@@ -68,7 +69,11 @@ impl Task {
             Origin::Dialled(_) => inner.limits.peer_queue_bytes,
         };
         let (mut half, socket) = stream.into_split();
-        let connection = Rc::new(Connection::new(socket, queue_bytes_max));
+        let conn = match &origin {
+            Origin::Accepted { conn, .. } => *conn,
+            Origin::Dialled(_) => inner.next_conn(),
+        };
+        let connection = Rc::new(Connection::new(conn, socket, queue_bytes_max));
         let stall = inner.timers.write;
         let mut task = Self { inner, connection: Rc::clone(&connection), session, state: State::Negotiating(origin) };
         let mut stopping = task.inner.stopping.subscribe();
@@ -164,8 +169,8 @@ impl Task {
             (Remote::Node { peer, identity, version }, origin) => {
                 let (peer, via, slot) = self.attach(peer, origin, version)?;
                 peer.on_up(identity);
-                let event = PortEvent::PeerUp { peer: peer.node, via, identity, version };
-                self.state = State::Peer { peer, via, announced: false, _slot: slot };
+                let event = PortEvent::PeerUp { peer: peer.node, via, conn: self.connection.id, identity, version };
+                self.state = State::Peer { peer, via, version, announced: false, _slot: slot };
                 self.tell(event).await?;
                 if let State::Peer { announced, .. } = &mut self.state {
                     *announced = true;
@@ -202,7 +207,10 @@ impl Task {
         let count = frames.len();
         self.connection.count(|traffic| traffic.frames_in += count as u64);
         match &self.state {
-            State::Peer { peer, via, .. } => self.tell(PortEvent::PeerFrames { peer: peer.node, via: *via, frames }).await,
+            State::Peer { peer, via, version, .. } => {
+                let (conn, via, version) = (self.connection.id, *via, *version);
+                self.tell(PortEvent::PeerFrames { peer: peer.node, via, conn, version, frames }).await
+            }
             State::Client { conn, .. } => {
                 self.connection.requested(count);
                 self.tell(PortEvent::ClientFrames { conn: *conn, frames }).await?;
@@ -231,10 +239,10 @@ impl Task {
             let _ = timeout(GOODBYE_MAX, goodbye).await;
         }
         let event = match state {
-            State::Peer { peer, via, announced, .. } => {
+            State::Peer { peer, via, version, announced, .. } => {
                 peer.on_link_over(&connection);
                 detach(&peer, via, &connection);
-                announced.then(|| PortEvent::PeerDown { peer: peer.node, via, reason: reason.clone() })
+                announced.then(|| PortEvent::PeerDown { peer: peer.node, via, conn: connection.id, version, reason: reason.clone() })
             }
             State::Client { conn, .. } => {
                 inner.clients.borrow_mut().remove(&conn);

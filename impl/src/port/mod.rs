@@ -34,6 +34,7 @@ pub use slots::ConnectionSlot;
 pub use status::{ConnectionCounts, LinkState, PeerStatus, PortStatus};
 
 use bytes::Bytes;
+use connection::Connection;
 use inner::{Inner, Parts};
 use peer::Peer;
 use rand::SeedableRng;
@@ -99,14 +100,26 @@ impl Port {
         self.inner.local_addr
     }
 
-    /// Sends whole frames to a peer: all of them or none, never blocking. Frames that are not sent are lost, as a network may lose them.
+    /// Sends whole version 1 frames to a peer: all of them or none, never blocking. Frames that are not sent are lost, as a network may lose them.
     ///
-    /// The frames are of [`Self::peer_version`], with this node as `src` and the peer as `dst`.
+    /// The frames have this node as `src` and the peer as `dst`. A link that speaks version 0 takes none.
     pub fn send_peer(&self, peer: NodeId, frames: Bytes) -> Result<(), NotSent> {
         let peers = self.inner.peers.borrow();
         let peer = peers.get(&peer).ok_or(NotSent::Unknown)?;
+        if peer.state.get() != (LinkState::Connected { version: Version::Extended }) {
+            return Err(NotSent::Down);
+        }
         let link = peer.dialled.borrow();
         link.as_ref().ok_or(NotSent::Down)?.send(frames)
+    }
+
+    /// Sends whole version 0 requests to a peer on this very connection, which we dialled ([`PortEvent::PeerUp::conn`]): requests meant for an
+    /// earlier one would get answers that nobody waits for. If the queue is full the connection is closed: the requests count as sent.
+    pub fn ask_legacy(&self, peer: NodeId, conn: ConnId, frames: Bytes) -> Result<(), NotSent> {
+        let peers = self.inner.peers.borrow();
+        let peer = peers.get(&peer).ok_or(NotSent::Unknown)?;
+        let dialled = peer.dialled.borrow();
+        send_or_close(dialled.as_ref().filter(|link| link.id == conn).ok_or(NotSent::Down)?, frames)
     }
 
     /// Sends whole frames, `answers` in number, to a client: all of them or none, never blocking. A client that lets more than
@@ -115,11 +128,7 @@ impl Port {
         let clients = self.inner.clients.borrow();
         let client = clients.get(&conn).ok_or(NotSent::Unknown)?;
         client.answered(answers);
-        let sent = client.send(frames);
-        if sent == Err(NotSent::QueueFull) {
-            client.close(CloseReason::SlowReader { queued: client.queued_bytes() });
-        }
-        sent
+        send_or_close(client, frames)
     }
 
     /// Answers a version 0 peer on the connection that its request came on ([`Via::Accepted`]): in the order of its requests, one answer each.
@@ -129,11 +138,21 @@ impl Port {
         let peer = peers.get(&peer).ok_or(NotSent::Unknown)?;
         let accepted = peer.accepted.borrow();
         let (_, link) = accepted.as_ref().filter(|(current, _)| *current == conn).ok_or(NotSent::Down)?;
-        let sent = link.send(frames);
-        if sent == Err(NotSent::QueueFull) {
-            link.close(CloseReason::SlowReader { queued: link.queued_bytes() });
+        send_or_close(link, frames)
+    }
+
+    /// Closes a connection of a peer or a client; one that is gone already stays gone.
+    pub fn close(&self, conn: ConnId, reason: CloseReason) {
+        if let Some(client) = self.inner.clients.borrow().get(&conn) {
+            return client.close(reason);
         }
-        sent
+        for peer in self.inner.peers.borrow().values() {
+            let (dialled, accepted) = (peer.dialled.borrow(), peer.accepted.borrow());
+            let links = dialled.iter().chain(accepted.iter().map(|(_, link)| link));
+            if let Some(link) = links.into_iter().find(|link| link.id == conn) {
+                return link.close(reason);
+            }
+        }
     }
 
     /// The header version of the link that we send on; `None` while it is down.
@@ -214,6 +233,15 @@ impl Port {
         self.inner.clients.take();
         self.inner.peers.take();
     }
+}
+
+/// Version 0 matches answers by order: frames that do not fit end the connection, or all later ones would be taken for others.
+fn send_or_close(link: &Connection, frames: Bytes) -> Result<(), NotSent> {
+    let sent = link.send(frames);
+    if sent == Err(NotSent::QueueFull) {
+        link.close(CloseReason::SlowReader { queued: link.queued_bytes() });
+    }
+    sent
 }
 
 impl fmt::Debug for Port {

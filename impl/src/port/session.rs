@@ -40,7 +40,7 @@ pub enum Remote {
         /// The header version for the connection's life.
         version: Version,
     },
-    /// A native client; always version 1.
+    /// A client: a native one, always of version 1, or somebody with version 0 who is no peer.
     Client,
 }
 
@@ -91,6 +91,8 @@ enum Rule {
     FromLegacyStranger,
     /// Version 0, dialled by the peer: requests.
     FromLegacy(NodeId),
+    /// Version 0, dialled by somebody who is no peer and says this number; 0: a client.
+    FromLegacyVisitor(i32),
     /// Version 0, dialled by us: answers.
     ToLegacy(NodeId),
 }
@@ -256,10 +258,18 @@ impl Session {
             }
             (Rule::FromClient, Header::Extended(header)) => self.admit_client(header)?,
             (Rule::FromLegacyStranger, Header::LegacyRequest(header)) => {
-                let peer = legacy_peer(header, known)?;
+                let Some(peer) = legacy_peer(header, known) else {
+                    self.admit_visitor(header)?;
+                    turn.opened = Some(Remote::Client);
+                    return Ok(Rule::FromLegacyVisitor(header.src));
+                };
                 self.expect_here(header.dst.into())?;
                 turn.opened = Some(Remote::Node { peer, identity: None, version: Version::Legacy });
                 return Ok(Rule::FromLegacy(peer));
+            }
+            (Rule::FromLegacyVisitor(visitor), Header::LegacyRequest(header)) => {
+                expect_source(visitor.into(), header.src.into())?;
+                self.admit_visitor(header)?;
             }
             (Rule::FromLegacy(peer), Header::LegacyRequest(header)) => {
                 expect_source(peer.0.into(), header.src.into())?;
@@ -284,6 +294,20 @@ impl Session {
         }
     }
 
+    /// What somebody who is no peer may ask: nothing that could change a term, a vote or a log without the leader.
+    fn admit_visitor(&self, header: &LegacyRequest) -> Result<(), CloseReason> {
+        // NuRaft's clients do not say whom they mean.
+        if header.dst != 0 {
+            self.expect_here(header.dst.into())?;
+        }
+        match (header.src, header.message_type) {
+            (_, MessageType::Ping) | (0, MessageType::ClientRequest | MessageType::AddServer | MessageType::RemoveServer) => Ok(()),
+            (0, what) => Err(CloseReason::OutOfPlace { what, place: Rule::FromLegacyVisitor(0).place() }),
+            (_, MessageType::PreVote) => Ok(()),
+            (src, _) => Err(CloseReason::UnknownPeer(src.into())),
+        }
+    }
+
     fn expect_here(&self, found: i64) -> Result<(), CloseReason> {
         let this = self.local.node;
         if found == i64::from(this.0) { Ok(()) } else { Err(CloseReason::WrongDestination { this, found }) }
@@ -303,7 +327,7 @@ impl Rule {
     const fn version(self) -> Version {
         match self {
             Self::FromNode(_) | Self::ToNode | Self::FromClient => Version::Extended,
-            Self::FromLegacyStranger | Self::FromLegacy(_) | Self::ToLegacy(_) => Version::Legacy,
+            Self::FromLegacyStranger | Self::FromLegacy(_) | Self::FromLegacyVisitor(_) | Self::ToLegacy(_) => Version::Legacy,
         }
     }
 
@@ -312,7 +336,7 @@ impl Rule {
         match self {
             Self::FromNode(_) => "from a peer",
             Self::ToNode => "on a version 1 connection that we dialled",
-            Self::FromClient => "from a client",
+            Self::FromClient | Self::FromLegacyVisitor(_) => "from a client",
             Self::FromLegacyStranger | Self::FromLegacy(_) => "on a version 0 connection that a peer dialled",
             Self::ToLegacy(_) => "on a version 0 connection that we dialled",
         }
@@ -325,12 +349,9 @@ impl From<&Identity> for PeerIdentity {
     }
 }
 
-fn legacy_peer(header: &LegacyRequest, known: &impl Fn(NodeId) -> Known) -> Result<NodeId, CloseReason> {
-    match u32::try_from(header.src).map(NodeId) {
-        Ok(NodeId(0)) => Err(CloseReason::LegacyClient),
-        Ok(peer) if known(peer) != Known::Stranger => Ok(peer),
-        _ => Err(CloseReason::UnknownPeer(header.src.into())),
-    }
+fn legacy_peer(header: &LegacyRequest, known: &impl Fn(NodeId) -> Known) -> Option<NodeId> {
+    let peer = u32::try_from(header.src).ok().filter(|id| *id > 0).map(NodeId)?;
+    (known(peer) != Known::Stranger).then_some(peer)
 }
 
 fn expect_source(expected: i64, found: i64) -> Result<(), CloseReason> {

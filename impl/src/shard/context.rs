@@ -2,6 +2,7 @@
 
 use super::{
     io::{Outputs, ReplyTo},
+    legacy::Links,
     response::Response,
     space::Space,
     timers::{Millis, Timers},
@@ -81,6 +82,8 @@ pub(crate) struct Context {
     pub(crate) counters: Counters,
     /// Peers with a connection that speaks version 1.
     pub(crate) links: BTreeSet<NodeId>,
+    /// Connections that speak version 0.
+    pub(crate) legacy: Links,
     /// Requests that wait for another member's answer.
     pub(crate) forwarded: BTreeMap<u64, Forwarded>,
     /// Queries that the applier runs.
@@ -109,6 +112,7 @@ impl Context {
             timers: Timers::default(),
             counters: Counters::default(),
             links: BTreeSet::new(),
+            legacy: Links::default(),
             forwarded: BTreeMap::new(),
             queries: BTreeMap::new(),
             applying_bytes: 0,
@@ -126,6 +130,11 @@ impl Context {
     pub(crate) fn number(&mut self) -> u64 {
         self.numbers += 1;
         self.numbers
+    }
+
+    /// Whether a message of this group gets to `peer`: group 0 by either header, another one by version 1 alone.
+    pub(crate) fn reaches(&self, group: GroupId, peer: NodeId) -> bool {
+        self.links.contains(&peer) || (group == GroupId::DEFAULT && self.legacy.speaks_legacy(peer))
     }
 
     /// A read id that was never used before.
@@ -147,6 +156,7 @@ impl Context {
         let from = self.options.node;
         match reply {
             ReplyTo::Local(token) => self.out.local.push((token, response)),
+            ReplyTo::Legacy { conn, number } => self.legacy.reply(conn, number, &response),
             ReplyTo::Client { conn, request } => {
                 let response = response.as_wire(&self.options.addresses);
                 encoded(response.encode(from, group, request, self.out.client(conn)));

@@ -26,7 +26,7 @@ use roadstead_spec::{
 impl Shard {
     pub(super) fn peer_frame(&mut self, peer: NodeId, frame: Frame) {
         let wire::Header::Extended(header) = frame.header else {
-            // Version 0 carries group 0 in NuRaft's bodies, which this release does not replicate over.
+            // Version 0 frames come as inputs of their own.
             self.ctx.counters.malformed += 1;
             return;
         };
@@ -101,7 +101,7 @@ impl Shard {
     }
 
     pub(super) fn client_frame(&mut self, conn: ConnId, frame: Frame) {
-        let wire::Header::Extended(header) = frame.header else { return };
+        let wire::Header::Extended(header) = frame.header else { return self.legacy_request(conn, None, &frame) };
         let reply = ReplyTo::Client { conn, request: header.index };
         let request = match ClientRequest::decode(&header, &frame.body) {
             Ok(request) => request,

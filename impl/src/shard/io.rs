@@ -3,7 +3,7 @@
 use super::{response::Response, timers::Millis};
 use crate::{
     applier::{self, GroupKey},
-    port::ConnId,
+    port::{CloseReason, ConnId},
     store::{self, entry::Entry, submission::Submission},
 };
 use bytes::Bytes;
@@ -32,6 +32,13 @@ pub enum ReplyTo {
     },
     /// A caller in this process.
     Local(u64),
+    /// Somebody with the legacy header: a client, or a member that forwarded a write.
+    Legacy {
+        /// The connection that the request came on, and the answer goes back on.
+        conn: ConnId,
+        /// Names the request within this node.
+        number: u64,
+    },
 }
 
 /// What a client wants, in bytes of the group's state machine.
@@ -104,6 +111,40 @@ pub enum Input {
         /// In order.
         frames: Vec<crate::port::Frame>,
     },
+    /// A connection to a peer stands that speaks version 0: it carries group 0.
+    LegacyUp {
+        /// The peer.
+        peer: NodeId,
+        /// The connection, which we dialled.
+        conn: ConnId,
+    },
+    /// It broke: what was in flight may be lost.
+    LegacyDown {
+        /// The peer.
+        peer: NodeId,
+        /// The connection.
+        conn: ConnId,
+    },
+    /// Version 0 requests of a peer that arrived with one read.
+    LegacyRequests {
+        /// The peer.
+        peer: NodeId,
+        /// The connection, which it dialled: the answers go back on it.
+        conn: ConnId,
+        /// In order.
+        frames: Vec<crate::port::Frame>,
+    },
+    /// Version 0 answers of a peer that arrived with one read.
+    LegacyAnswers {
+        /// The peer.
+        peer: NodeId,
+        /// The connection, which we dialled.
+        conn: ConnId,
+        /// In order.
+        frames: Vec<crate::port::Frame>,
+    },
+    /// A connection that somebody else dialled is gone.
+    Gone(ConnId),
     /// A request from within this process.
     Local {
         /// Whose group.
@@ -133,6 +174,12 @@ pub struct Outputs {
     pub peers: Vec<(NodeId, Vec<u8>)>,
     /// Answers, one buffer per client connection.
     pub clients: Vec<(ConnId, Answers)>,
+    /// Version 0 requests, one buffer per connection that we dialled.
+    pub legacy_requests: Vec<LegacyFrames>,
+    /// Version 0 answers, one buffer per connection that a peer dialled.
+    pub legacy_answers: Vec<LegacyFrames>,
+    /// Connections to be closed, after what is sent.
+    pub closes: Vec<(ConnId, CloseReason)>,
     /// For the applier.
     pub jobs: Vec<applier::Job>,
     /// For the log reader.
@@ -141,6 +188,17 @@ pub struct Outputs {
     pub local: Vec<(u64, Response)>,
     /// Lifecycle changes for the launcher.
     pub lifecycle: Vec<Lifecycle>,
+}
+
+/// Version 0 frames for one connection, and for no other: answers are matched by order.
+#[derive(Debug)]
+pub struct LegacyFrames {
+    /// The peer.
+    pub peer: NodeId,
+    /// The connection.
+    pub conn: ConnId,
+    /// Whole frames.
+    pub frames: Vec<u8>,
 }
 
 /// Answers for one client connection.

@@ -9,6 +9,7 @@
 mod context;
 mod frames;
 mod io;
+mod legacy;
 mod pending;
 mod replica;
 mod requests;
@@ -22,7 +23,7 @@ mod timers;
 mod transfer;
 
 pub use context::{Counters, ShardOptions};
-pub use io::{Answers, Input, Lifecycle, LogRead, Operation, Outputs, ReadFor, ReplyTo, Request};
+pub use io::{Answers, Input, LegacyFrames, Lifecycle, LogRead, Operation, Outputs, ReadFor, ReplyTo, Request};
 pub use response::{Rejection, Response};
 pub use slot::OpenGroup;
 pub use timers::Millis;
@@ -108,6 +109,9 @@ impl Shard {
         self.ctx.now = now;
         let Ok((incarnation, local)) = self.registry.deregister(group) else { return };
         self.registry.bury(group, incarnation);
+        if group == GroupId::DEFAULT {
+            self.ctx.legacy.view = None;
+        }
         if let Some(slot) = self.slots.get_mut(local.0 as usize).and_then(Option::as_mut) {
             slot.remove(&mut self.ctx);
         }
@@ -133,6 +137,7 @@ impl Shard {
             self.tick();
         }
         self.maybe_checkpoint();
+        self.legacy_flush();
         std::mem::take(&mut self.ctx.out)
     }
 
@@ -178,7 +183,21 @@ impl Shard {
             Input::PeerUp(peer) => {
                 self.ctx.links.insert(peer);
             }
-            Input::PeerDown(peer) => self.peer_down(peer),
+            Input::PeerDown(peer) => {
+                self.ctx.links.remove(&peer);
+                self.peer_down(peer);
+            }
+            Input::LegacyUp { peer, conn } => self.ctx.legacy.up(self.ctx.now, self.ctx.options.node, peer, conn),
+            Input::LegacyDown { peer, conn } => {
+                if self.ctx.legacy.down(peer, conn) {
+                    self.peer_down(peer);
+                }
+            }
+            Input::LegacyRequests { peer, conn, frames } => {
+                frames.iter().for_each(|frame| self.legacy_request(conn, Some(peer), frame));
+            }
+            Input::LegacyAnswers { peer, conn, frames } => self.legacy_answers(peer, conn, &frames),
+            Input::Gone(conn) => self.ctx.legacy.gone(conn),
             Input::Durable(completions) => completions.into_iter().for_each(|completion| self.durable(completion)),
             Input::Done(done) => done.into_iter().for_each(|done| self.done(done)),
             Input::LogRead { read, entries } => self.log_read(&read, entries),
@@ -188,9 +207,18 @@ impl Shard {
     /// Runs `act` on a running group, and stops the group if a law broke meanwhile.
     fn with(&mut self, local: Local, act: impl FnOnce(&mut replica::Replica, &mut Context)) {
         let Some(slot) = self.slots.get_mut(local.0 as usize).and_then(Option::as_mut) else { return };
-        let Some(replica) = slot.replica() else { return };
+        let Some(replica) = slot.replica() else {
+            if slot.record.group == GroupId::DEFAULT {
+                self.ctx.legacy.view = None;
+            }
+            return;
+        };
         act(replica, &mut self.ctx);
-        if let Some(reason) = replica.broken.take() {
+        let broken = replica.broken.take();
+        if replica.group == GroupId::DEFAULT {
+            self.ctx.legacy.view = broken.is_none().then(|| replica.view());
+        }
+        if let Some(reason) = broken {
             slot.fail(&mut self.ctx, reason);
         }
     }
@@ -233,8 +261,8 @@ impl Shard {
         self.dirty = dirty;
     }
 
+    /// What was sent to `peer` may be lost.
     fn peer_down(&mut self, peer: NodeId) {
-        self.ctx.links.remove(&peer);
         self.for_each(|replica, ctx| replica.unreachable(ctx, peer));
         let lost: Vec<u64> = self.ctx.forwarded.iter().filter(|(_, forwarded)| forwarded.to == peer).map(|(number, _)| *number).collect();
         self.settle_forwarded(&lost, "the connection to the leader broke");
@@ -335,6 +363,7 @@ impl Shard {
         let late: Vec<u64> =
             self.ctx.forwarded.iter().filter(|(_, forwarded)| forwarded.deadline <= now).map(|(number, _)| *number).collect();
         self.settle_forwarded(&late, "the leader did not answer before the deadline");
+        self.legacy_tick();
     }
 
     fn maybe_checkpoint(&mut self) {

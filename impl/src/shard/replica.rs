@@ -147,7 +147,12 @@ impl Replica {
                 Action::Refuse { what, leader } => self.refused(ctx, what, leader, &mut payloads),
                 Action::SendSnapshot { to, at } => self.begin_transfer(ctx, to, at),
                 Action::ResetElectionTimer => self.reset_election_timer(ctx),
-                Action::Overflow { .. } => ctx.counters.dropped += 1,
+                Action::Overflow { to } => {
+                    ctx.counters.dropped += 1;
+                    if self.group == GroupId::DEFAULT {
+                        ctx.legacy.dropped(&mut ctx.out, to);
+                    }
+                }
                 Action::Halt { law } => self.halt(format!("the law {law:?} is broken; keep the data folder and report this")),
             }
         }

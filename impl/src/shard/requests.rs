@@ -9,7 +9,7 @@ use super::{
 };
 use crate::applier::{QueryId, Work};
 use roadstead_spec::{
-    Index, NodeId,
+    GroupId, Index, NodeId,
     raft::Event,
     wire::body::{Consistency, Forward, Route},
 };
@@ -17,6 +17,10 @@ use roadstead_spec::{
 impl Replica {
     /// Takes a request in, or answers it at once.
     pub(crate) fn request(&mut self, ctx: &mut Context, request: Request) {
+        let is_stale = matches!(request.operation, Operation::Query { consistency: Consistency::Stale, .. });
+        if !is_stale && let Some(rejection) = self.cut_off(ctx) {
+            return ctx.reply(self.group, request.reply, Response::Rejected(rejection));
+        }
         let rejection = match &request.operation {
             Operation::Write(payload) if payload.len() > ctx.options.limits.max_entry_bytes => {
                 Some(Rejection::TooLarge { limit: ctx.options.limits.max_entry_bytes.try_into().unwrap_or(u32::MAX) })
@@ -45,6 +49,17 @@ impl Replica {
                 }
             }
         }
+    }
+
+    /// A group without a leader whose quorum is out of reach because its members speak the legacy header, which has no room for it.
+    pub(crate) fn cut_off(&self, ctx: &Context) -> Option<Rejection> {
+        if self.state.leader().is_some() || self.group == GroupId::DEFAULT {
+            return None;
+        }
+        let legacy: Vec<NodeId> = self.params.voters().iter().filter(|voter| ctx.legacy.speaks_legacy(*voter)).collect();
+        let reachable = self.params.voters().iter().filter(|voter| ctx.links.contains(voter)).count() + 1;
+        let is_lost = reachable < self.params.voters().len() / 2 + 1;
+        (is_lost && !legacy.is_empty()).then(|| Rejection::peer_is_legacy(&legacy))
     }
 
     /// Why a write cannot be taken in now. Everything that waits is bounded here; what is in the log already is never refused.
@@ -99,8 +114,8 @@ impl Replica {
     /// other for the leader would play ball with it.
     fn forward(&self, ctx: &mut Context, request: Request) {
         let leader = self.state.leader();
-        let reachable = leader.filter(|leader| ctx.links.contains(leader));
-        let (Some(leader_id), false) = (reachable, matches!(request.reply, ReplyTo::Peer { .. })) else {
+        let reachable = leader.filter(|leader| ctx.reaches(self.group, *leader));
+        let (Some(leader_id), false) = (reachable, matches!(request.reply, ReplyTo::Peer { .. } | ReplyTo::Legacy { .. })) else {
             return ctx.reply(self.group, request.reply, Response::Rejected(Rejection::NotLeader { leader }));
         };
         if ctx.forwarded.len() >= ctx.options.limits.group_writes {
@@ -109,10 +124,18 @@ impl Replica {
         }
         let Operation::Write(command) = &request.operation else { return };
         let number = ctx.number();
-        let route = Route { from: ctx.options.node, to: leader_id, group: self.group, incarnation: self.key.incarnation };
-        let timeout_ms = request.deadline.since(ctx.now).try_into().unwrap_or(u32::MAX);
-        let forward = Forward { origin_boot: ctx.options.boot, request: number, timeout_ms, command };
-        encoded(forward.encode(&route, ctx.out.peer(leader_id)));
+        if self.group == GroupId::DEFAULT && ctx.legacy.speaks_legacy(leader_id) {
+            if !ctx.legacy.ask_write(ctx.now, (ctx.options.node, leader_id), number, command) {
+                ctx.counters.busy += 1;
+                let why = "too many requests wait on the connection to the leader, which speaks the legacy header";
+                return ctx.reply(self.group, request.reply, Response::Rejected(Rejection::Busy(why)));
+            }
+        } else {
+            let route = Route { from: ctx.options.node, to: leader_id, group: self.group, incarnation: self.key.incarnation };
+            let timeout_ms = request.deadline.since(ctx.now).try_into().unwrap_or(u32::MAX);
+            let forward = Forward { origin_boot: ctx.options.boot, request: number, timeout_ms, command };
+            encoded(forward.encode(&route, ctx.out.peer(leader_id)));
+        }
         let forwarded = Forwarded { to: leader_id, reply: request.reply, group: self.group, deadline: request.deadline };
         ctx.forwarded.insert(number, forwarded);
     }

@@ -73,6 +73,9 @@ pub enum Rejection {
         /// The node whose disk it is.
         node: NodeId,
     },
+    /// A quorum is out of reach because peers speak the legacy header, which carries group 0 only.
+    #[error("{0}")]
+    PeerIsLegacy(String),
 }
 
 impl Response {
@@ -98,6 +101,17 @@ impl Response {
 }
 
 impl Rejection {
+    /// These peers speak the legacy header: refused by name, with what to do.
+    pub(crate) fn peer_is_legacy(peers: &[NodeId]) -> Self {
+        let names: Vec<String> = peers.iter().map(ToString::to_string).collect();
+        let (nodes, speak) = if peers.len() == 1 { ("node", "speaks") } else { ("nodes", "speak") };
+        Self::PeerIsLegacy(format!(
+            "PeerIsLegacy: {nodes} {} {speak} the legacy header, which carries group 0 only; set `header = \"auto\"` there \
+             (docs/operate.md, Switching headers)",
+            names.join(", ")
+        ))
+    }
+
     fn as_wire<'a>(&'a self, addresses: &'a BTreeMap<NodeId, String>) -> body::Rejection<'a> {
         match self {
             Self::NotLeader { leader: None } => body::Rejection::NoLeader,
@@ -113,6 +127,7 @@ impl Rejection {
             Self::Malformed(why) => body::Rejection::Malformed(why),
             Self::DeadlineExceeded => body::Rejection::DeadlineExceeded,
             Self::NoSpace { node } => body::Rejection::NoSpace { node: *node },
+            Self::PeerIsLegacy(why) => body::Rejection::PeerIsLegacy(why),
         }
     }
 
@@ -128,6 +143,7 @@ impl Rejection {
             body::Rejection::Malformed(why) => Self::Malformed(why.into()),
             body::Rejection::DeadlineExceeded => Self::DeadlineExceeded,
             body::Rejection::NoSpace { node } => Self::NoSpace { node },
+            body::Rejection::PeerIsLegacy(why) => Self::PeerIsLegacy(why.into()),
         }
     }
 }

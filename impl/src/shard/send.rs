@@ -3,14 +3,15 @@
 use super::{
     context::{Context, encoded},
     io::{LogRead, ReadFor},
+    legacy::is_legacy_round,
     replica::Replica,
 };
 use crate::store::entry::Entry;
 use roadstead_spec::{
-    Index, NodeId, Term,
+    GroupId, Index, NodeId, Term,
     outbox::Released,
     raft::{Message, Round, Slice},
-    wire::body::{PAYLOAD_HEADER_BYTES, Route, encode_raft},
+    wire::body::{EntryKind, PAYLOAD_HEADER_BYTES, Route, encode_raft},
 };
 use std::collections::VecDeque;
 
@@ -52,7 +53,11 @@ impl Replica {
     /// Puts a message that the outbox released on its way.
     pub(crate) fn send(&mut self, ctx: &mut Context, released: Released) {
         let (to, message) = released.into_parts();
-        if !ctx.links.contains(&to) {
+        if self.answer_legacy(ctx, to, &message) {
+            ctx.counters.messages_sent += 1;
+            return;
+        }
+        if !ctx.reaches(self.group, to) || answers_closed_connection(&message) {
             return; // the core learns of the broken connection by `Unreachable`, and heartbeats probe
         }
         if let Message::AppendEntries { slice, .. } = &message
@@ -73,7 +78,7 @@ impl Replica {
             }
             message => {
                 let route = self.route(ctx, to);
-                encoded(encode_raft(&route, &message, [], &ctx.options.wire, ctx.out.peer(to)));
+                put(&route, ctx, &message, self.state.commit, []);
             }
         }
     }
@@ -107,7 +112,7 @@ impl Replica {
         if append.slice.prev.index.next() != from {
             // The question was asked for an append of an earlier connection.
             queue.push_front(append);
-        } else if !entries.is_empty() && ctx.links.contains(&to) {
+        } else if !entries.is_empty() && ctx.reaches(self.group, to) {
             let last = append.slice.last.min(Index(from.0 + entries.len() as u64 - 1));
             let (now, later) = match append.slice.split(last) {
                 Some((now, later)) => (now, Some(later)),
@@ -133,6 +138,20 @@ impl Replica {
     }
 }
 
+/// The request came with version 0, on a connection that is gone.
+fn answers_closed_connection(message: &Message) -> bool {
+    matches!(message, Message::AppendEntriesResponse { round, .. } if is_legacy_round(*round))
+}
+
+/// Makes a message's frame, with the header that the link to the peer speaks.
+fn put<'a>(route: &Route, ctx: &mut Context, message: &Message, commit: Index, payloads: impl IntoIterator<Item = (EntryKind, &'a [u8])>) {
+    if route.group == GroupId::DEFAULT && ctx.legacy.speaks_legacy(route.to) {
+        ctx.legacy.ask_message(ctx.now, (route.from, route.to), message, commit, payloads);
+    } else {
+        encoded(encode_raft(route, message, payloads, &ctx.options.wire, ctx.out.peer(route.to)));
+    }
+}
+
 /// Builds one or more frames: each carries as many entries as fit, and at least one. Both halves of a split are valid messages, sent in order.
 fn send_append<'a>(route: &Route, ctx: &mut Context, append: Waiting, entries: impl Iterator<Item = &'a Entry> + Clone) {
     let Waiting { term, mut slice, commit, round } = append;
@@ -155,7 +174,7 @@ fn send_append<'a>(route: &Route, ctx: &mut Context, append: Waiting, entries: i
         };
         let payloads = entries.clone().take(now.entries() as usize).map(|entry| (entry.kind, &entry.payload[..]));
         let message = Message::AppendEntries { term, slice: now, commit, round };
-        encoded(encode_raft(route, &message, payloads, &ctx.options.wire, ctx.out.peer(route.to)));
+        put(route, ctx, &message, commit, payloads);
         let Some(later) = later else { return };
         entries.by_ref().take(fitting).for_each(drop);
         slice = later;

@@ -143,8 +143,11 @@ impl Replica {
         if self.state.leader().is_some() {
             return self.leads().then(|| self.lacks_space(ctx))?.map(|rejection| rejection.to_string());
         }
+        if let Some(rejection) = self.cut_off(ctx) {
+            return Some(rejection.to_string());
+        }
         let others = self.params.voters().iter().filter(|voter| *voter != ctx.options.node);
-        let (reachable, lost): (Vec<_>, Vec<_>) = others.partition(|peer| ctx.links.contains(peer) && !self.absent_at.contains(peer));
+        let (reachable, lost): (Vec<_>, Vec<_>) = others.partition(|peer| ctx.reaches(self.group, *peer) && !self.absent_at.contains(peer));
         let quorum = self.params.voters().len() / 2 + 1;
         let lost: Vec<String> = lost
             .iter()

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::applier::{Chunk, StateEpoch, TransferId, Work};
 use roadstead_spec::{
-    EntryId, NodeId, Term,
+    EntryId, GroupId, NodeId, Term,
     raft::Event,
     wire::body::{SnapshotAnswer, SnapshotChunk, SnapshotResult},
 };
@@ -73,6 +73,11 @@ impl Transfers {
         Some(epoch)
     }
 
+    /// Whether a snapshot is being received.
+    pub(crate) fn is_receiving(&self) -> bool {
+        self.incoming.is_some()
+    }
+
     fn outgoing(&mut self, transfer: TransferId) -> Option<&mut Outgoing> {
         self.outgoing.iter_mut().find(|outgoing| outgoing.transfer == transfer)
     }
@@ -108,6 +113,8 @@ impl Replica {
         let limits = &ctx.options.limits;
         let window = (limits.snapshot_window_bytes / limits.snapshot_chunk_bytes).max(1) as u64;
         let Some(outgoing) = self.transfers.outgoing(transfer) else { return };
+        // NuRaft's way, and heartbeats wait for no more than one piece.
+        let window = if ctx.legacy.speaks_legacy(outgoing.to) { 1 } else { window };
         while outgoing.at.is_some()
             && outgoing.next < outgoing.acknowledged + window
             && outgoing.last.is_none_or(|last| outgoing.next <= last)
@@ -126,7 +133,7 @@ impl Replica {
             outgoing.last = Some(chunk.sequence);
         }
         let to = outgoing.to;
-        if !ctx.links.contains(&to) {
+        if !ctx.reaches(self.group, to) {
             return; // repeated when the receiver names what it wants
         }
         let body = SnapshotChunk {
@@ -138,7 +145,14 @@ impl Replica {
             crc: SnapshotChunk::crc_of(&chunk.items),
             items: &chunk.items,
         };
-        encoded(body.encode(&self.route(ctx, to), ctx.out.peer(to)));
+        if self.group == GroupId::DEFAULT && ctx.legacy.speaks_legacy(to) {
+            let Context { legacy, options, now, .. } = ctx;
+            let address = |member| options.addresses.get(&member).map_or("", String::as_str);
+            let members: Vec<(NodeId, &str)> = self.params.voters().iter().map(|member| (member, address(member))).collect();
+            legacy.ask_chunk(*now, (options.node, to), &body, self.state.commit, &members);
+        } else {
+            encoded(body.encode(&self.route(ctx, to), ctx.out.peer(to)));
+        }
     }
 
     /// The view is gone: closed, too old, or never there.
@@ -246,7 +260,7 @@ impl Replica {
     }
 
     fn answer_snapshot(&self, ctx: &mut Context, to: NodeId, transfer: TransferId, next: u64, result: SnapshotResult) {
-        if ctx.links.contains(&to) {
+        if !self.answer_legacy_chunk(ctx, to, transfer, next, result) && ctx.links.contains(&to) {
             let answer = SnapshotAnswer { term: self.state.hard.term, transfer: transfer.number, next, result };
             encoded(answer.encode(&self.route(ctx, to), ctx.out.peer(to)));
         }

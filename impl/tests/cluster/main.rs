@@ -2,7 +2,11 @@
 
 #[path = "../free_port/mod.rs"]
 mod free_port;
+mod legacy;
+mod legacy_wire;
 mod memory;
+#[path = "../../../spec/tests/nuraft_frames/mod.rs"]
+mod nuraft_frames;
 mod support;
 
 use roadstead::{

@@ -3,7 +3,7 @@
 use crate::free_port::free_address;
 use bytes::Bytes;
 use roadstead::{
-    config::{Limits, Timers},
+    config::{HeaderPolicy, Limits, Timers},
     launcher::{Group, Launcher},
     node::{Data, GroupOptions, NodeOptions, Services},
     state_machine::{Command, StateMachine, StateMachineError, StateRead, StateWrite},
@@ -58,29 +58,43 @@ pub(crate) struct Cluster {
     folder: TempDir,
     addresses: BTreeMap<NodeId, SocketAddr>,
     groups: Vec<GroupOptions>,
+    headers: BTreeMap<NodeId, HeaderPolicy>,
     running: BTreeMap<NodeId, Launcher>,
     data: fn(PathBuf) -> Data,
 }
 
 impl Cluster {
     pub(crate) async fn start(nodes: u32, groups: &[i32]) -> Self {
-        Self::start_with(nodes, groups, Data::Folder).await
+        Self::start_with(nodes, groups, HeaderPolicy::Auto).await
     }
 
     /// Nodes that forget everything with their end.
     pub(crate) async fn start_in_memory(nodes: u32, groups: &[i32]) -> Self {
-        Self::start_with(nodes, groups, |_| Data::Memory).await
+        let mut cluster = Self { data: |_| Data::Memory, ..Self::prepare(nodes, groups, HeaderPolicy::Auto) };
+        cluster.start_all().await;
+        cluster
     }
 
-    async fn start_with(nodes: u32, groups: &[i32], data: fn(PathBuf) -> Data) -> Self {
+    /// All nodes under one policy; [`Cluster::set_header`] changes one of them.
+    pub(crate) async fn start_with(nodes: u32, groups: &[i32], header: HeaderPolicy) -> Self {
+        let mut cluster = Self::prepare(nodes, groups, header);
+        cluster.start_all().await;
+        cluster
+    }
+
+    async fn start_all(&mut self) {
+        for id in self.addresses.keys().copied().collect::<Vec<_>>() {
+            self.start_node(id).await;
+        }
+    }
+
+    /// Nodes that are not started yet.
+    pub(crate) fn prepare(nodes: u32, groups: &[i32], header: HeaderPolicy) -> Self {
         let ids: Vec<NodeId> = (1..=nodes).map(NodeId).collect();
         let addresses = ids.iter().map(|id| (*id, free_address())).collect();
         let groups = groups.iter().map(|id| GroupOptions::raft(GroupId::new(*id).unwrap(), "counter", &ids)).collect();
-        let mut cluster = Self { folder: TempDir::new().unwrap(), addresses, groups, running: BTreeMap::new(), data };
-        for id in ids {
-            cluster.start_node(id).await;
-        }
-        cluster
+        let headers = ids.iter().map(|id| (*id, header)).collect();
+        Self { folder: TempDir::new().unwrap(), addresses, groups, headers, running: BTreeMap::new(), data: Data::Folder }
     }
 
     pub(crate) async fn start_node(&mut self, id: NodeId) {
@@ -89,6 +103,7 @@ impl Cluster {
         let options = NodeOptions {
             peers,
             cluster: 7,
+            header: self.headers[&id],
             timers: Timers::fast(),
             limits: Limits { snapshot_entries: SNAPSHOT_ENTRIES, snapshot_keep_entries: 0, ..Limits::default() },
             groups: self.groups.clone(),
@@ -98,6 +113,15 @@ impl Cluster {
         };
         let launcher = Launcher::bind(self.addresses[&id], options).await.unwrap();
         self.running.insert(id, launcher);
+    }
+
+    /// The header that the node speaks with its peers from its next start on.
+    pub(crate) fn set_header(&mut self, id: NodeId, header: HeaderPolicy) {
+        self.headers.insert(id, header);
+    }
+
+    pub(crate) fn address(&self, id: NodeId) -> SocketAddr {
+        self.addresses[&id]
     }
 
     pub(crate) async fn stop_node(&mut self, id: NodeId) {

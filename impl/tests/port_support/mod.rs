@@ -90,7 +90,7 @@ impl Node {
     /// Skips to the next frames of a peer.
     pub(crate) async fn peer_frames(&mut self) -> (NodeId, Via, Vec<Frame>) {
         loop {
-            if let PortEvent::PeerFrames { peer, via, frames } = self.next().await {
+            if let PortEvent::PeerFrames { peer, via, frames, .. } = self.next().await {
                 return (peer, via, frames);
             }
         }
@@ -98,9 +98,14 @@ impl Node {
 
     /// Waits until our own link with a peer is up.
     pub(crate) async fn up(&mut self) -> Version {
+        self.up_on().await.0
+    }
+
+    /// The same, with the connection.
+    pub(crate) async fn up_on(&mut self) -> (Version, ConnId) {
         loop {
-            if let PortEvent::PeerUp { via: Via::Dialled, version, .. } = self.next().await {
-                return version;
+            if let PortEvent::PeerUp { via: Via::Dialled, version, conn, .. } = self.next().await {
+                return (version, conn);
             }
         }
     }

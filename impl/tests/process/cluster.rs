@@ -242,6 +242,19 @@ impl Node {
         self.process = None;
     }
 
+    /// SIGTERM, and the orderly end awaited.
+    pub(crate) fn terminate(&mut self) {
+        self.process().signal(Signal::TERM);
+        assert!(self.wait().success(), "node {} ends in order", self.id);
+    }
+
+    /// Writes `header` into the configuration, for the next start.
+    pub(crate) fn set_header(&self, header: &str) {
+        let text = fs::read_to_string(self.config()).unwrap();
+        let kept: Vec<&str> = text.lines().filter(|line| !line.starts_with("header = ")).collect();
+        fs::write(self.config(), format!("header = \"{header}\"\n{}\n", kept.join("\n"))).unwrap();
+    }
+
     /// Waits for an end that comes by itself.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         self.process.take().unwrap().wait()

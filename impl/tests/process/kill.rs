@@ -20,7 +20,6 @@ const ROUNDS: u64 = 6;
 /// A cluster that grows old restarts slowly; a young one takes its place.
 const ROUNDS_PER_CLUSTER: u64 = 20;
 const WRITERS: usize = 8;
-const GROUPS: [i32; 3] = [1, 2, 3];
 /// Acknowledged writes after which a round may kill, and those that follow when all nodes are back.
 const WRITES_BEFORE_MAX: u64 = 150;
 const WRITES_AFTER: u64 = 40;
@@ -32,6 +31,22 @@ const SMALL_LOGS: &str =
 
 #[test]
 fn no_acknowledged_write_is_lost_by_kill_9_at_random_moments() {
+    kill_at_random_moments(&Setting { groups: &[1, 2, 3], header: "auto" });
+}
+
+/// The same for group 0 in NuRaft's bodies.
+#[test]
+fn no_acknowledged_write_is_lost_by_kill_9_over_the_legacy_header() {
+    kill_at_random_moments(&Setting { groups: &[0], header: "legacy" });
+}
+
+/// What the nodes are started with.
+struct Setting {
+    groups: &'static [i32],
+    header: &'static str,
+}
+
+fn kill_at_random_moments(setting: &Setting) {
     let rounds = from_env("ROADSTEAD_KILL_ROUNDS").unwrap_or(ROUNDS);
     let seed = from_env("ROADSTEAD_KILL_SEED").unwrap_or_else(|| SysRng.try_next_u64().unwrap());
     eprintln!("ROADSTEAD_KILL_SEED={seed} ROADSTEAD_KILL_ROUNDS={rounds}");
@@ -39,7 +54,7 @@ fn no_acknowledged_write_is_lost_by_kill_9_at_random_moments() {
     let begun = Instant::now();
     let (mut done, mut kills, mut sum) = (0, 0, Figures::default());
     while done < rounds {
-        let (killed, figures) = of_one_cluster(done..rounds.min(done + ROUNDS_PER_CLUSTER), &mut rng);
+        let (killed, figures) = of_one_cluster(setting, done..rounds.min(done + ROUNDS_PER_CLUSTER), &mut rng);
         done += ROUNDS_PER_CLUSTER;
         kills += killed;
         sum += figures;
@@ -55,14 +70,19 @@ fn no_acknowledged_write_is_lost_by_kill_9_at_random_moments() {
 }
 
 /// Rounds of one cluster: how many kills, and what became of the writes.
-fn of_one_cluster(rounds: Range<u64>, rng: &mut StdRng) -> (usize, Figures) {
-    let mut cluster = Cluster::start(&GROUPS, SMALL_LOGS);
-    let mut load = Load::new(&cluster, &GROUPS, WRITERS, Duration::from_secs(5));
+fn of_one_cluster(setting: &Setting, rounds: Range<u64>, rng: &mut StdRng) -> (usize, Figures) {
+    let mut cluster = Cluster::new(setting.groups, SMALL_LOGS);
+    for node in &mut cluster.nodes {
+        node.set_header(setting.header);
+        node.start();
+    }
+    cluster.wait_for_leaders();
+    let mut load = Load::new(&cluster, setting.groups, WRITERS, Duration::from_secs(5));
     let mut kills = 0;
     for round in rounds {
         load.start();
         load.acknowledged(rng.random_range(1..=WRITES_BEFORE_MAX));
-        let victims = victims(&cluster, round, rng);
+        let victims = victims(&cluster, setting.groups, round, rng);
         std::thread::sleep(rng.random_range(Duration::ZERO..DELAY_MAX)); // the random moment; nothing waits for it
         for victim in &victims {
             cluster.node(*victim).kill();
@@ -86,8 +106,8 @@ fn of_one_cluster(rounds: Range<u64>, rng: &mut StdRng) -> (usize, Figures) {
 }
 
 /// In turn: a leader, a follower, two nodes, and all three.
-fn victims(cluster: &Cluster, round: u64, rng: &mut StdRng) -> Vec<u32> {
-    let group = GROUPS[rng.random_range(0..GROUPS.len())];
+fn victims(cluster: &Cluster, groups: &[i32], round: u64, rng: &mut StdRng) -> Vec<u32> {
+    let group = groups[rng.random_range(0..groups.len())];
     let mut all = vec![1, 2, 3];
     all.shuffle(rng);
     match round % 4 {

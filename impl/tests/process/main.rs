@@ -14,6 +14,7 @@ mod fault_file;
 #[path = "../free_port/mod.rs"]
 mod free_port;
 mod groups;
+mod headers;
 mod kill;
 mod launcher;
 mod links;

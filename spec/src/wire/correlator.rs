@@ -61,6 +61,11 @@ impl<T> Correlator<T> {
         }
     }
 
+    /// The tokens of the requests that wait, oldest first.
+    pub fn waiting(&self) -> impl Iterator<Item = &T> {
+        self.waiting.iter().map(|(_, token)| token)
+    }
+
     /// Requests that wait.
     pub fn len(&self) -> usize {
         self.waiting.len()

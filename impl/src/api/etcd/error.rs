@@ -67,6 +67,7 @@ fn rejected(group: GroupId, rejection: &Rejection) -> Status {
         Rejection::GroupFailed(reason) => {
             Status::unavailable(format!("roadstead: group {group} has stopped on this node ({reason}); ask another member"))
         }
+        Rejection::PeerIsLegacy(why) => Status::unavailable(format!("roadstead: group {group}: {why}")),
         Rejection::Malformed(why) => Status::internal(format!("roadstead: group {group}: {why}")),
     }
 }

@@ -87,7 +87,9 @@ impl From<KvFailure> for Failure {
     fn from(failure: KvFailure) -> Self {
         let code = match &failure {
             KvFailure::Unknown(_) => ErrorCode::OutcomeUnknown,
-            KvFailure::Rejected(Rejected::TimedOut { .. } | Rejected::DeadlineExceeded { .. }) => ErrorCode::Unavailable,
+            KvFailure::Rejected(Rejected::TimedOut { .. } | Rejected::DeadlineExceeded { .. } | Rejected::PeerIsLegacy { .. }) => {
+                ErrorCode::Unavailable
+            }
             KvFailure::Rejected(Rejected::NoSuchGroup { .. }) => ErrorCode::NoSuchGroup,
             KvFailure::Rejected(Rejected::NoSpace { .. }) => ErrorCode::NoSpace,
             KvFailure::Rejected(Rejected::TooLarge { .. } | Rejected::Malformed { .. } | Rejected::NoEndpoints)

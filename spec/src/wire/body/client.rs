@@ -108,6 +108,8 @@ pub enum Rejection<'a> {
         /// The node whose disk it is.
         node: NodeId,
     },
+    /// A quorum is out of reach because peers of the node speak version 0, which carries group 0 only; in words, with what to do.
+    PeerIsLegacy(#[serde(borrow)] &'a str),
 }
 
 /// Where the leader lives.

@@ -84,10 +84,11 @@ impl Dialer {
     }
 }
 
-/// A node that would settle for version 0 says so; a client and `extended` do not.
+/// Whoever would settle for version 0 says so. `extended` would not; nor would a client that means one cluster, since version 0 names none.
 fn lowest_offered(caller: &Caller) -> u16 {
     match caller {
         Caller::Node(local) if local.policy != Policy::Extended => Version::Legacy as u16,
+        Caller::Client { cluster: ClusterId::ANY, .. } => Version::Legacy as u16,
         Caller::Node(_) | Caller::Client { .. } => VERSION,
     }
 }

@@ -75,6 +75,7 @@ fn kind(failure: &KvFailure) -> &'static str {
             Rejected::DeadlineExceeded { .. } => "deadline_exceeded",
             Rejected::NoEndpoints => "no_endpoints",
             Rejected::NoSpace { .. } => "no_space",
+            Rejected::PeerIsLegacy { .. } => "peer_is_legacy",
         },
         KvFailure::Unknown(why) => match why {
             Unknown::Node(_) => "unknown_node_does_not_know",

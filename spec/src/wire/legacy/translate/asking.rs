@@ -16,6 +16,8 @@ use alloc::vec::Vec;
 /// A request that was sent: what its answer is read against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Asked {
+    /// Nothing but an answer: it says who asks.
+    Ping,
     /// A pre-vote.
     PreVote {
         /// The term that it asks for.
@@ -54,6 +56,8 @@ pub enum Asked {
 /// What an answer says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard<'a> {
+    /// The peer is there.
+    Pong,
     /// A message for the core.
     Message(Message),
     /// A message of the snapshot's transfer.
@@ -131,6 +135,13 @@ impl Asked {
         }
     }
 
+    /// Appends a ping.
+    pub fn encode_ping(ends: Ends, out: &mut Vec<u8>) -> Result<Self, Untranslatable> {
+        let header = head(ends, MessageType::Ping, Term(0), EntryId::default(), Index(0));
+        header.encode(out, |_| Ok::<_, Untranslatable>(()))?;
+        Ok(Self::Ping)
+    }
+
     /// Appends a request with one piece of a snapshot: one object of a logical snapshot, whose configuration is `members`.
     pub fn encode_chunk(
         ends: Ends,
@@ -161,6 +172,7 @@ impl Asked {
     /// The request's type.
     pub const fn message_type(&self) -> MessageType {
         match self {
+            Self::Ping => MessageType::Ping,
             Self::PreVote { .. } => MessageType::PreVote,
             Self::RequestVote => MessageType::RequestVote,
             Self::Append { .. } => MessageType::AppendEntries,
@@ -176,6 +188,7 @@ impl Asked {
         check_range(&[header.term])?;
         let term = Term(header.term);
         let message = match *self {
+            Self::Ping => return Ok(Heard::Pong),
             Self::PreVote { term: asked } if header.accepted => {
                 if term.next() != asked {
                     return Err(Untranslatable::Contradiction("a pre-vote is granted in a term that was not asked for"));
