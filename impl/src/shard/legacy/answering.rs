@@ -209,8 +209,8 @@ impl Replica {
         let (owed, first) = match &message {
             Message::PreVote { .. } => (Owed::PreVote(Term(asked.header.term)), Index(0)),
             Message::RequestVote { .. } => (Owed::Vote, Index(0)),
-            Message::AppendEntries { .. } if self.outbox.is_congested() => {
-                ctx.counters.dropped += 1; // the disk is far behind
+            Message::AppendEntries { .. } if self.outbox.is_congested() || self.leaves_out(ctx, &message, spans) => {
+                ctx.counters.dropped += 1; // the disk is far behind, or full
                 ctx.legacy.ready(asked.seat, Answer::postponed(asker, self.standing()));
                 return Ok(());
             }
