@@ -50,6 +50,11 @@ impl Screen {
         }
     }
 
+    /// Whether it draws a live table.
+    pub(super) fn is_live(&self) -> bool {
+        self.live
+    }
+
     /// The command that starts a node again by hand.
     pub(super) fn restart_command(&self, place: &Place) -> String {
         format!("{} node --config {}", self.program, quoted(&place.config()))

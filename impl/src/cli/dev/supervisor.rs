@@ -25,6 +25,9 @@ use super::{
 /// Time between two looks at the nodes.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
+/// Time between two looks once the cluster was ready and nobody watches a live table: looking costs the nodes time, and who measures them wants it back.
+const RARE_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
 /// How long a node may take to answer before it counts as silent in this look.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -68,12 +71,12 @@ impl Supervisor {
         }
         let pids: Vec<u32> = self.nodes.iter().filter_map(|(_, process)| process.pid()).collect();
         self.screen.greet(&pids)?;
-        let mut ticks = tokio::time::interval(LOOK_INTERVAL);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
+            self.look().await?;
+            let pause = if self.watch.was_ready() && !self.screen.is_live() { RARE_LOOK_INTERVAL } else { LOOK_INTERVAL };
             tokio::select! {
                 () = end.asked() => return Ok(()),
-                _ = ticks.tick() => self.look().await?,
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }
