@@ -29,7 +29,7 @@ pub trait World: Send + Sync + 'static {
     /// Takes an action, in place. Whatever notable was reached is noted in `seen`.
     ///
     /// # Errors
-    /// A law that this step, or the state that it leads to, breaks. The state is then not to be used any more.
+    /// A law that this step, or the state that it leads to, breaks. The state is then good for [`World::tell`] and nothing else.
     fn step(&self, state: &mut Self::State, action: Self::Action, seen: &mut Seen) -> Result<Moved, Broken>;
 
     /// A fingerprint that is the same for two states exactly when they differ only in how members (and groups) are named: the canonical state's. Exact but for

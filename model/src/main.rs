@@ -1,0 +1,3 @@
+//! The `roadstead-model` command.
+
+fn main() {}
