@@ -1,3 +1,7 @@
 //! The `roadstead-model` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    roadstead_model::cli::main()
+}

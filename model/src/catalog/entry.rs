@@ -8,13 +8,7 @@ use serde::Serialize;
 use super::Mutant;
 use crate::{
     World,
-    engine::{
-        Search,
-        breadth::Limits,
-        erase,
-        stateright::PROPERTIES_MAX,
-        walk::Plan,
-    },
+    engine::{Search, breadth::Limits, erase, stateright::PROPERTIES_MAX, walk::Plan},
 };
 
 /// In which run something takes part. A larger run contains the smaller ones.

@@ -39,6 +39,12 @@ pub trait Search: Send + Sync {
     /// They are not actions of this world, or one of them is not possible.
     fn story(&self, actions: &Value) -> Result<Vec<String>, Unreadable>;
 
+    /// The place of each action among those that were possible: the path in Stateright's Explorer.
+    ///
+    /// # Errors
+    /// They are not actions of this world, or one of them is not possible.
+    fn choices(&self, actions: &Value) -> Result<Vec<usize>, Unreadable>;
+
     /// [`stateright::depth_first`].
     fn depth_first(&self, time: Duration, threads: usize) -> DepthFirst<Counterexample>;
 
@@ -82,6 +88,10 @@ impl<W: World> Search for Erased<W> {
 
     fn story(&self, actions: &Value) -> Result<Vec<String>, Unreadable> {
         Ok(script::story(self.0.as_ref(), &self.read(actions)?)?)
+    }
+
+    fn choices(&self, actions: &Value) -> Result<Vec<usize>, Unreadable> {
+        Ok(script::choices(self.0.as_ref(), &self.read(actions)?)?)
     }
 
     fn depth_first(&self, time: Duration, threads: usize) -> DepthFirst<Counterexample> {

@@ -22,8 +22,6 @@ pub struct Counterexample {
     pub values: String,
     /// The actions as a JSON array.
     pub actions: serde_json::Value,
-    /// The place of each action among those that were possible: the path in Stateright's Explorer.
-    pub choices: Vec<usize>,
     /// One sentence for each action.
     pub story: Vec<String>,
 }

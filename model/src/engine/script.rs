@@ -97,12 +97,20 @@ pub fn story<W: World>(world: &W, actions: &[W::Action]) -> Result<Vec<String>, 
     Ok(walk_through(world, actions)?.0)
 }
 
+/// The place of each action among those that were possible.
+///
+/// # Errors
+/// One of them is not possible.
+pub fn choices<W: World>(world: &W, actions: &[W::Action]) -> Result<Vec<usize>, Impossible> {
+    Ok(walk_through(world, actions)?.1)
+}
+
 /// What was found, for readers and files. The actions are known to be possible: an engine took them.
 pub(super) fn counterexample<W: World>(world: &W, found: Found<W::Action>) -> Counterexample {
     let Found { broken, actions } = found;
-    let (story, choices) = walk_through(world, &actions).expect("a world's actions depend on its state alone, in the same order each time");
+    let story = story(world, &actions).expect("a world's actions depend on its state alone, in the same order each time");
     let actions = serde_json::to_value(&actions).expect("actions are plain names and numbers");
-    Counterexample { law: broken.law, values: broken.values, actions, choices, story }
+    Counterexample { law: broken.law, values: broken.values, actions, story }
 }
 
 /// The story of a path, and each action's place among those that were possible.

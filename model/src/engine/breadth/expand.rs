@@ -39,8 +39,7 @@ pub(super) struct Link {
 
 /// Takes every action of every state of a block whose first state has the number `first`.
 pub(super) fn expand<W: World>(world: &W, block: &[W::State], first: u32, visited: &Visited) -> Expansion<W::State> {
-    let mut expansion =
-        Expansion { fingerprints: Vec::new(), successors: Vec::new(), transitions: 0, seen: Seen::default(), broken: None };
+    let mut expansion = Expansion { fingerprints: Vec::new(), successors: Vec::new(), transitions: 0, seen: Seen::default(), broken: None };
     let mut actions = Vec::new();
     // A successor that turned out to be known: the next one is cloned into its memory.
     let mut spare: Option<W::State> = None;
