@@ -2,7 +2,7 @@
 //!
 //! A world registers itself with one function, which [`Catalog::all`] calls:
 //!
-//! ```ignore
+//! ```text
 //! pub fn register(catalog: &mut Catalog) {
 //!     let raft = catalog.world("raft", "members, disks that lose what they did not sync, a network, clients");
 //!     raft.search("raft-quick", Tier::Quick, "3 members, 2 terms, 1 request", Raft::new(QUICK)).golden(97_111, 40);

@@ -11,7 +11,7 @@ use std::{
 use roadstead_model::{
     Moved, Seen, World,
     engine::{
-        Unwatched,
+        NO_PANIC, Unwatched,
         breadth::{Ended, Limits, search},
         script::{script, story},
         stateright::depth_first,
@@ -78,7 +78,7 @@ fn stateright_counts_what_breadth_counts() {
 }
 
 /// Big enough for several rounds in one level.
-const BIG: Toy = Toy { members: 6, visits_max: 4, symmetric: false, rude_after: None };
+const BIG: Toy = Toy { members: 6, visits_max: 4, symmetric: false, ..HONEST };
 
 #[test]
 fn breadth_reports_the_same_for_any_number_of_threads() {
@@ -140,7 +140,7 @@ fn stateright_finds_the_broken_law() {
 
 #[test]
 fn walks_find_the_broken_law_and_leave_out_what_does_not_matter() {
-    let world = Toy { members: 5, visits_max: 9, symmetric: true, rude_after: Some(2) };
+    let world = Toy { members: 5, visits_max: 9, rude_after: Some(2), ..HONEST };
     for seed in 0..5 {
         let walked = walk(&world, &Plan::steps(seed, 10_000_000), 1, &Unwatched);
         let found = walked.found.unwrap();
@@ -153,7 +153,7 @@ fn walks_find_the_broken_law_and_leave_out_what_does_not_matter() {
 
 #[test]
 fn walks_are_the_same_for_any_number_of_threads() {
-    let rude = Toy { members: 5, visits_max: 9, symmetric: true, rude_after: Some(8) };
+    let rude = Toy { members: 5, visits_max: 9, rude_after: Some(8), ..HONEST };
     for world in [HONEST, rude] {
         let plan = Plan::steps(7, 200_000);
         let one = walk(&world, &plan, 1, &Unwatched);
@@ -177,4 +177,16 @@ fn a_script_says_what_is_not_possible() {
     let refused = script(&HONEST, &[Action::Ask(0), Action::Leave(0)]).unwrap_err();
     assert_eq!((refused.at, refused.action.as_str()), (1, "Leave(0)"));
     assert!(refused.possible.contains(&"Enter(0)".to_owned()));
+}
+
+#[test]
+fn a_panic_is_a_broken_law_with_a_way_there() {
+    let world = Toy { rude_after: Some(1), panics: true, ..HONEST };
+    let found = search(&world, &Limits::DEFAULT, 2, &Unwatched).found.unwrap();
+    assert_eq!((found.broken.law, found.broken.values.as_str(), found.actions.len()), (NO_PANIC, "2 are inside", 7));
+    assert_eq!(story(&world, &found.actions).unwrap().len(), 7);
+    let walked = walk(&world, &Plan::steps(1, 1_000_000), 2, &Unwatched).found.unwrap();
+    assert_eq!((walked.broken.law, walked.actions.len()), (NO_PANIC, 7));
+    let deep = depth_first(&Arc::new(world), Duration::from_secs(60), 1).found.unwrap();
+    assert_eq!(deep.broken.law, NO_PANIC);
 }

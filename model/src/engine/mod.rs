@@ -10,6 +10,7 @@
 //! What they report is the same whatever the number of threads, unless a limit of time or memory ended the search.
 
 pub mod breadth;
+mod caught;
 mod erased;
 mod first_seen;
 mod found;
@@ -20,6 +21,7 @@ pub mod stateright;
 pub mod walk;
 mod watch;
 
+pub use caught::NO_PANIC;
 pub use erased::{Search, Unreadable, erase};
 pub use first_seen::FirstSeen;
 pub use found::{Counterexample, Found};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use roadstead_spec::invariants::Broken;
 
-use super::{Counterexample, FirstSeen, Found};
+use super::{Counterexample, FirstSeen, Found, caught};
 use crate::{Seen, World};
 
 /// How a script ended.
@@ -60,7 +60,7 @@ pub fn script<W: World>(world: &W, actions: &[W::Action]) -> Result<Scripted<Fou
             return Err(Impossible { at, action: format!("{action:?}"), possible });
         }
         let mut seen = Seen::default();
-        let stepped = world.step(&mut state, *action, &mut seen);
+        let stepped = caught::step(world, &mut state, *action, &mut seen);
         sights.note(seen, depth(at + 1));
         if let Err(broken) = stepped {
             let found = Found { broken, actions: actions[..=at].to_vec() };
@@ -82,7 +82,7 @@ pub(super) fn replay_possible<W: World>(world: &W, actions: &[W::Action]) -> (Ve
             continue;
         }
         taken.push(*action);
-        if let Err(broken) = world.step(&mut state, *action, &mut Seen::default()) {
+        if let Err(broken) = caught::step(world, &mut state, *action, &mut Seen::default()) {
             return (taken, Some(broken));
         }
     }
@@ -126,8 +126,8 @@ fn walk_through<W: World>(world: &W, actions: &[W::Action]) -> Result<(Vec<Strin
         world.actions(&state, &mut possible);
         choices.extend(possible.iter().position(|one| one == action));
         let before = state.clone();
-        let stepped = world.step(&mut state, *action, &mut Seen::default());
-        story.push(world.tell(&before, *action, &state));
+        let stepped = caught::step(world, &mut state, *action, &mut Seen::default());
+        story.push(caught::tell(world, &before, *action, &state));
         if stepped.is_err() {
             break;
         }

@@ -23,7 +23,7 @@ use std::{
 use ::stateright::{Checker, HasDiscoveries, Model, Property};
 use roadstead_spec::invariants::Broken;
 
-use super::{Cost, Found, Stopwatch, random::mix};
+use super::{Cost, Found, NO_PANIC, Stopwatch, caught, random::mix};
 use crate::{Moved, Seen, World};
 
 /// A world's state with what the step to it did.
@@ -117,7 +117,7 @@ impl<W: World> Model for Bridge<W> {
     fn next_state(&self, last: &Self::State, action: Self::Action) -> Option<Self::State> {
         let mut state = last.state.clone();
         let mut seen = Seen::default();
-        let stepped = self.world.step(&mut state, action, &mut seen);
+        let stepped = caught::step(&*self.world, &mut state, action, &mut seen);
         // Mostly nothing new, and reading does not take the cache line from other threads.
         if seen.0 & !self.seen.load(Ordering::Relaxed) != 0 {
             self.seen.fetch_or(seen.0, Ordering::Relaxed);
@@ -135,7 +135,7 @@ impl<W: World> Model for Bridge<W> {
 
     fn format_step(&self, last: &Self::State, action: Self::Action) -> Option<String> {
         let next = self.next_state(last, action)?;
-        let told = self.world.tell(&last.state, action, &next.state);
+        let told = caught::tell(&*self.world, &last.state, action, &next.state);
         Some(match next.broken {
             Some(broken) => format!("{told}\n\n{broken}"),
             None => told,
@@ -148,7 +148,8 @@ impl<W: World> Model for Bridge<W> {
         }
         let laws = self.world.laws().iter().zip(Self::HOLDS).map(|(law, holds)| Property::always(law.id, holds));
         let sights = self.world.sights().iter().zip(Self::SEES).map(|(sight, sees)| Property::sometimes(sight.name, sees));
-        laws.chain(sights).collect()
+        let no_panic: Condition<W> = |_, node| node.broken.as_ref().is_none_or(|broken| broken.law != NO_PANIC);
+        laws.chain([Property::always(NO_PANIC, no_panic)]).chain(sights).collect()
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::catalog::{Catalog, Mutant};
+use crate::{
+    catalog::{Catalog, Mutant},
+    engine::NO_PANIC,
+};
 
 /// What is not in order, as sentences: names that are taken twice, laws without a twin, mutants that nothing can convict.
 pub fn disorder(catalog: &Catalog) -> Vec<String> {
@@ -42,7 +45,7 @@ fn of_mutant(mutant: &Mutant, wrong: &mut Vec<String>) {
     }
     for hunt in &mutant.hunts {
         let laws = hunt.system.laws();
-        let unknown = mutant.laws.iter().filter(|id| !laws.iter().any(|law| law.id == **id));
+        let unknown = mutant.laws.iter().filter(|id| **id != NO_PANIC && !laws.iter().any(|law| law.id == **id));
         wrong.extend(unknown.map(|law| format!("{id}: {law} is no law of \"{}\"", hunt.bounds)));
         let sights = hunt.system.sights();
         let unknown = mutant.blinds.iter().filter(|name| !sights.iter().any(|sight| sight.name == **name));

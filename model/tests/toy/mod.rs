@@ -40,9 +40,11 @@ pub(crate) struct Toy {
     pub symmetric: bool,
     /// Visits after which a member does not care who is inside.
     pub rude_after: Option<u8>,
+    /// Whether the second one inside is a panic and no broken law.
+    pub panics: bool,
 }
 
-pub(crate) const HONEST: Toy = Toy { members: 4, visits_max: 3, symmetric: true, rude_after: None };
+pub(crate) const HONEST: Toy = Toy { members: 4, visits_max: 3, symmetric: true, rude_after: None, panics: false };
 
 impl World for Toy {
     type State = State;
@@ -88,6 +90,7 @@ impl World for Toy {
         let inside = state.members.iter().filter(|(place, _)| *place == Place::Inside).count();
         seen.note_if(0, inside == 1);
         seen.note_if(1, state.members.iter().all(|(_, visits)| *visits == self.visits_max));
+        assert!(!self.panics || inside < 2, "{inside} are inside");
         if inside > 1 { Err(Broken { law: "T-1", values: format!("{inside} are inside") }) } else { Ok(Moved::Yes) }
     }
 

@@ -3,7 +3,7 @@
 use roadstead_spec::invariants::Broken;
 
 use super::visited::{Visited, spread};
-use crate::{Moved, Seen, World};
+use crate::{Moved, Seen, World, engine::caught};
 
 /// States of the frontier that one thread takes at a time.
 pub(super) const BLOCK: usize = 256;
@@ -55,7 +55,7 @@ pub(super) fn expand<W: World>(world: &W, block: &[W::State], first: u32, visite
                 }
                 None => state.clone(),
             };
-            match world.step(&mut next, *action, &mut expansion.seen) {
+            match caught::step(world, &mut next, *action, &mut expansion.seen) {
                 Ok(Moved::Yes) => expansion.transitions += 1,
                 Ok(Moved::No) => {
                     spare = Some(next);

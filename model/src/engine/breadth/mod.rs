@@ -18,8 +18,8 @@ use self::{
     round::{ROUND, expand_all, keep_new},
     visited::{Visited, spread},
 };
-use super::{Cost, FirstSeen, Found, Progress, Stopwatch, Watch, resident_bytes};
-use crate::World;
+use super::{Cost, FirstSeen, Found, Progress, Stopwatch, Watch, caught, resident_bytes};
+use crate::{Seen, World};
 
 /// States are numbered by 32 bits; a round may go a little beyond.
 const STATES_MAX: u64 = 4_000_000_000;
@@ -255,7 +255,7 @@ impl<'w, W: World> Searcher<'w, W> {
             let action = possible[usize::from(choice)];
             path.push(action);
             // Only the last one breaks a law.
-            let _ = self.world.step(&mut state, action, &mut crate::Seen::default());
+            let _ = caught::step(self.world, &mut state, action, &mut Seen::default());
         }
         path
     }

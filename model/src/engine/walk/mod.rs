@@ -18,7 +18,7 @@ use self::{
     ledger::{Batch, Ledger},
     swarm::Swarm,
 };
-use super::{Cost, FirstSeen, Found, Stopwatch, Watch, random::Random};
+use super::{Cost, FirstSeen, Found, Stopwatch, Watch, caught, random::Random};
 use crate::{Seen, World};
 
 /// Walks between two looks at the common book.
@@ -150,7 +150,7 @@ impl<'w, W: World> Walker<'w, W> {
             let action = self.possible[place];
             self.path.push(action);
             let before = seen;
-            let stepped = self.world.step(&mut self.state, action, &mut seen);
+            let stepped = caught::step(self.world, &mut self.state, action, &mut seen);
             if seen != before {
                 batch.sights.note(Seen(seen.0 & !before.0), depth);
             }
