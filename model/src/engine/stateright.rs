@@ -10,6 +10,7 @@
 //! successors. A step to a known node may see something new, which no node remembers: the bridge itself collects the sights of every step.
 
 use std::{
+    fmt,
     hash::{Hash, Hasher},
     io,
     net::{SocketAddr, TcpListener},
@@ -27,7 +28,7 @@ use super::{Cost, Found, NO_PANIC, Stopwatch, caught, random::mix};
 use crate::{Moved, Seen, World};
 
 /// A world's state with what the step to it did.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Node<S> {
     /// The world's state.
     pub state: S,
@@ -36,6 +37,14 @@ pub struct Node<S> {
     /// What the step saw.
     pub seen: Seen,
     fingerprint: u64,
+}
+
+/// What the Explorer shows: the world's state, and what is wrong with it.
+impl<S: fmt::Debug> fmt::Debug for Node<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.state.fmt(f)?;
+        self.broken.as_ref().map_or(Ok(()), |broken| write!(f, "\n{broken}"))
+    }
 }
 
 /// Two nodes with equal states have equal fingerprints, so what `Eq` tells apart at least is hashed, and no more.
