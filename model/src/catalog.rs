@@ -25,7 +25,7 @@ pub use mutant::{Hunt, Mutant, Way};
 type Register = fn(&mut Catalog);
 
 /// Every world of this crate.
-const WORLDS: &[Register] = &[];
+const WORLDS: &[Register] = &[crate::dispatcher::register];
 
 /// All worlds with their configurations, walks and mutants.
 #[derive(Default)]

@@ -7,7 +7,9 @@
 
 pub mod catalog;
 pub mod cli;
+pub mod dispatcher;
 pub mod engine;
+pub mod mistake;
 pub mod report;
 mod world;
 
