@@ -181,6 +181,7 @@ fn coverage_fails_for_a_row_that_nobody_reaches() {
     let mut catalog = Catalog::default();
     catalog.world("toy", "").coverage(|| vec![row("enter", &[], None)]);
     assert_eq!(command(&catalog, "coverage", &folder("coverage")), 1);
+    assert_eq!(command(&Catalog::default(), "coverage", &folder("coverage")), 1, "nothing counted is nothing shown");
 }
 
 #[test]

@@ -13,7 +13,7 @@ A row is a rule of the transition functions, what it decided, and in which role.
 
 Examples:
   roadstead-model coverage
-  roadstead-model coverage raft --missing";
+  roadstead-model coverage --missing";
 
 /// Show which rules, with which outcome, in which role, searches reach
 #[derive(ClapArgs, Debug)]
@@ -36,6 +36,9 @@ pub(super) fn run(catalog: &Catalog, args: &Args, output: Output) -> Result<(), 
     let mut rows = Vec::new();
     for (name, count) in catalog.worlds.iter().filter_map(|world| Some((world.name, world.coverage?))).filter(|(name, _)| wants(name)) {
         rows.extend(count().into_iter().map(|row| (name, row)));
+    }
+    if rows.is_empty() {
+        return Err(Failure::failed("no world counts its rules, so nobody can say which are reached"));
     }
     let mut lines = table(&["world", "rule", "outcome", "role", "reached by"]);
     for (world, row) in rows.iter().filter(|(_, row)| !args.missing || row.reached_by.is_empty()) {
