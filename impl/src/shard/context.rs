@@ -134,7 +134,7 @@ impl Context {
 
     /// Whether a message of this group gets to `peer`: group 0 by either header, another one by version 1 alone.
     pub(crate) fn reaches(&self, group: GroupId, peer: NodeId) -> bool {
-        self.links.contains(&peer) || (group == GroupId::DEFAULT && self.legacy.speaks_legacy(peer))
+        self.links.contains(&peer) || self.legacy.carries(group, peer)
     }
 
     /// A read id that was never used before.

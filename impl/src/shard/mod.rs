@@ -92,6 +92,9 @@ impl Shard {
         self.ctx.now = now;
         let local = open.record.local;
         self.registry.register(open.record.group, open.record.incarnation, local, now.0)?;
+        if open.record.group == GroupId::DEFAULT {
+            self.ctx.legacy.later_life = open.record.generation > 1;
+        }
         let place = local.0 as usize;
         if self.slots.len() <= place {
             self.slots.resize_with(place + 1, || None);

@@ -53,7 +53,7 @@ impl Replica {
 
     /// A group without a leader whose quorum is out of reach because its members speak the legacy header, which has no room for it.
     pub(crate) fn cut_off(&self, ctx: &Context) -> Option<Rejection> {
-        if self.state.leader().is_some() || self.group == GroupId::DEFAULT {
+        if self.state.leader().is_some() || (self.group == GroupId::DEFAULT && !ctx.legacy.later_life) {
             return None;
         }
         let legacy: Vec<NodeId> = self.params.voters().iter().filter(|voter| ctx.legacy.speaks_legacy(*voter)).collect();
@@ -124,7 +124,7 @@ impl Replica {
         }
         let Operation::Write(command) = &request.operation else { return };
         let number = ctx.number();
-        if self.group == GroupId::DEFAULT && ctx.legacy.speaks_legacy(leader_id) {
+        if ctx.legacy.carries(self.group, leader_id) {
             if !ctx.legacy.ask_write(ctx.now, (ctx.options.node, leader_id), number, command) {
                 ctx.counters.busy += 1;
                 let why = "too many requests wait on the connection to the leader, which speaks the legacy header";

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::store::entry::Entry;
 use roadstead_spec::{
-    GroupId, Index, NodeId, Term,
+    Index, NodeId, Term,
     outbox::Released,
     raft::{Message, Round, Slice},
     wire::body::{EntryKind, PAYLOAD_HEADER_BYTES, Route, encode_raft},
@@ -145,7 +145,7 @@ fn answers_closed_connection(message: &Message) -> bool {
 
 /// Makes a message's frame, with the header that the link to the peer speaks.
 fn put<'a>(route: &Route, ctx: &mut Context, message: &Message, commit: Index, payloads: impl IntoIterator<Item = (EntryKind, &'a [u8])>) {
-    if route.group == GroupId::DEFAULT && ctx.legacy.speaks_legacy(route.to) {
+    if ctx.legacy.carries(route.group, route.to) {
         ctx.legacy.ask_message(ctx.now, (route.from, route.to), message, commit, payloads);
     } else {
         encoded(encode_raft(route, message, payloads, &ctx.options.wire, ctx.out.peer(route.to)));

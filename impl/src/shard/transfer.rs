@@ -10,7 +10,7 @@ use super::{
 };
 use crate::applier::{Chunk, StateEpoch, TransferId, Work};
 use roadstead_spec::{
-    EntryId, GroupId, NodeId, Term,
+    EntryId, NodeId, Term,
     raft::Event,
     wire::body::{SnapshotAnswer, SnapshotChunk, SnapshotResult},
 };
@@ -145,7 +145,7 @@ impl Replica {
             crc: SnapshotChunk::crc_of(&chunk.items),
             items: &chunk.items,
         };
-        if self.group == GroupId::DEFAULT && ctx.legacy.speaks_legacy(to) {
+        if ctx.legacy.carries(self.group, to) {
             let Context { legacy, options, now, .. } = ctx;
             let address = |member| options.addresses.get(&member).map_or("", String::as_str);
             let members: Vec<(NodeId, &str)> = self.params.voters().iter().map(|member| (member, address(member))).collect();

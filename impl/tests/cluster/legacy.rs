@@ -90,6 +90,33 @@ async fn group_0_is_not_created_anew_while_a_peer_speaks_legacy() {
     }
 }
 
+/// Goal: a later life of group 0 neither hears nor helps a peer that speaks the legacy header and is still in the first one, though that peer was away when
+/// the life began. Method: node 2 comes back with the first life; alone it is no quorum of it, and must not become one by the vote of node 1's later life.
+#[tokio::test]
+async fn a_later_life_of_group_0_hears_nothing_over_the_legacy_header() {
+    let mut cluster = Cluster::prepare(2, &[0], Legacy);
+    cluster.set_header(NodeId(1), Auto);
+    for node in [1, 2] {
+        cluster.start_node(NodeId(node)).await;
+    }
+    cluster.leader(0).await;
+    cluster.stop_node(NodeId(2)).await;
+    cluster.node(NodeId(1)).remove_group(GroupId::DEFAULT).await.unwrap();
+    let again = GroupOptions { generation: 2, ..GroupOptions::raft(GroupId::DEFAULT, "counter", &[NodeId(1), NodeId(2)]) };
+    let create = || async { cluster.node(NodeId(1)).add_group_of_service(again.clone()).await.ok() };
+    until("node 1 to notice that node 2 is away", create).await;
+    cluster.start_node(NodeId(2)).await;
+    for _ in 0..40 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        for node in [1, 2] {
+            let status = cluster.group(NodeId(node), 0).await.status().await;
+            let leader = status.expect("group 0 runs there").leader;
+            assert_eq!(leader, None, "node {node}: two lives of a group have elected a leader together");
+        }
+    }
+    cluster.shutdown().await;
+}
+
 /// Version 0 has no room for another group: it is refused by name wherever one meets it, and works once its peers are switched.
 #[tokio::test]
 async fn other_groups_over_the_legacy_header_are_refused_by_name() {

@@ -59,7 +59,7 @@ impl Shard {
 
     fn legacy_question(&mut self, asked: &Asked<'_>) -> Result<(), CloseReason> {
         let question = Question::read(asked.header, &asked.frame.body, round_of(asked.seat.number), &self.ctx.options.wire)?;
-        let local = self.registry.route_any(GroupId::DEFAULT, self.ctx.now.0).ok().copied();
+        let local = self.legacy_group();
         if let Some(local) = local {
             self.with(local, |_, _| {}); // the view is of this moment
         }
@@ -92,6 +92,12 @@ impl Shard {
             }
         }
         Ok(())
+    }
+
+    /// Group 0 as version 0 means it: the mailbox of its first life.
+    pub(in crate::shard) fn legacy_group(&mut self) -> Option<Local> {
+        let local = self.registry.route_any(GroupId::DEFAULT, self.ctx.now.0).ok().copied();
+        local.filter(|_| !self.ctx.legacy.later_life)
     }
 
     fn legacy_ready(&mut self, asked: &Asked<'_>, answer: Answer) {

@@ -13,7 +13,7 @@ use crate::{
     store::prefix::Local,
 };
 use roadstead_spec::{
-    GroupId, Index, NodeId,
+    Index, NodeId,
     raft::{Event, Message},
     wire::{
         Correlator, Header,
@@ -129,7 +129,7 @@ impl Links {
 impl Shard {
     /// Answers of a peer, in the order of our requests.
     pub(in crate::shard) fn legacy_answers(&mut self, peer: NodeId, conn: ConnId, frames: &[Frame]) {
-        let local = self.registry.route_any(GroupId::DEFAULT, self.ctx.now.0).ok().copied();
+        let local = self.legacy_group();
         for frame in frames {
             let asked = match self.ctx.legacy.asked(peer, conn, &frame.header) {
                 None => return,

@@ -15,7 +15,7 @@ use crate::port::{CloseReason, ConnId};
 use asking::Asking;
 use places::Answering;
 use roadstead_spec::{
-    NodeId, Term,
+    GroupId, NodeId, Term,
     wire::legacy::translate::{Asked, Ends},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +31,9 @@ pub(crate) struct Links {
     closing: BTreeSet<ConnId>,
     /// Group 0 as it was last stepped; `None` while it does not run here.
     pub(crate) view: Option<View>,
+    /// Group 0 is not in its first life. Version 0 carries no incarnation and means the first one: then nothing is heard or said over it. A peer
+    /// that was away when the life began would otherwise be heard as a member of it.
+    pub(crate) later_life: bool,
 }
 
 /// What version 0 tells of group 0 in answers that the core has no part in.
@@ -46,6 +49,11 @@ impl Links {
     /// Whether requests to `peer` travel by version 0: group 0 is all that it gets.
     pub(crate) fn speaks_legacy(&self, peer: NodeId) -> bool {
         self.asking.contains_key(&peer)
+    }
+
+    /// Whether messages of this group travel to `peer` by version 0.
+    pub(crate) fn carries(&self, group: GroupId, peer: NodeId) -> bool {
+        group == GroupId::DEFAULT && !self.later_life && self.speaks_legacy(peer)
     }
 
     /// Whether there is no such connection at all, as in a cluster of nodes of this release.
