@@ -7,10 +7,13 @@
 
 pub mod catalog;
 pub mod cli;
+pub mod composed;
 pub mod dispatcher;
 pub mod engine;
 pub mod mistake;
+pub mod negotiation;
 pub mod report;
+pub mod storage;
 mod world;
 
 pub use world::{Law, Moved, Seen, Sight, World};
