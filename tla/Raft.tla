@@ -592,8 +592,9 @@ Witnesses ==
     /\ Reached(1, "a commit", history.committed # <<>>)
     /\ Reached(2, "a commit in a second term",
             \E i \in DOMAIN history.committed : history.committed[i].entry.term > history.committed[1].entry.term)
-    /\ Reached(3, "a leader without the longest log", \E n, j \in Node :
-            IsLeader(n) /\ node[j].term = node[n].term /\ Len(node[j].log) > Len(node[n].log))
+    /\ Reached(3, "a leader without all that others have", \E n, j \in Node :
+            IsLeader(n) /\ node[j].term > 0 /\ Len(node[j].log) >= Len(node[n].log)
+            /\ LastTerm(node[j].log) < LastTerm(node[n].log))
     /\ Reached(4, "a truncation under way", \E n \in Node : \E k \in DOMAIN Pending(n) :
             ~IsPrefix(disk[n].stable.log, Pending(n)[k].image.log))
     /\ Reached(5, "a leader behind its own disk", \E n \in Node :
@@ -612,5 +613,6 @@ Witnesses ==
             IsLeader(n) /\ node[n].read # None /\ IsLeader(j) /\ node[j].term > node[n].term)
     /\ Reached(13, "a campaign after a pre-vote", PreVote /\ \E n \in Node : node[n].role = "Candidate")
     /\ Reached(14, "a pre-vote at a follower that hears a leader", \E n \in Node : node[n].heard /\
-            \E m \in messages : m.type = "PreVote" /\ m.from # n /\ m.term > node[n].term)
+            \E m \in messages : m.type = "PreVote" /\ m.from # n /\ m.term >= node[n].term
+            /\ node[n].vote \in {None, m.from})
 =============================================================================
