@@ -21,14 +21,14 @@ EXTENDS Naturals, Sequences, FiniteSets, Witness
 
 CONSTANTS Node, None, PreVote,
           MaxTerm, MaxRequests, MaxCrashes, MaxCompactions, MaxReads, MaxPending,
-          MaxCarried,   \* frames on all connections
+          MaxCarried,   \* frames on all connections and in all mailboxes
           Capacity      \* of a mailbox
 
 VARIABLES nodeA, diskA, messagesA, historyA,
           nodeB, diskB, messagesB, historyB,
           connection,   \* connection[i, j]: frames from i to j, in order
           mailbox,      \* mailbox[n][g]
-          delivered     \* delivered[n][g]: what group g at n has read
+          delivered     \* delivered[n][g]: the answers that group g at n has read
 
 A == INSTANCE Raft WITH node <- nodeA, disk <- diskA, messages <- messagesA, history <- historyA
 B == INSTANCE Raft WITH node <- nodeB, disk <- diskB, messages <- messagesB, history <- historyB
@@ -40,13 +40,18 @@ vars == <<varsA, varsB, wires>>
 
 Group == {"A", "B"}
 Pairs == {pair \in Node \X Node : pair[1] # pair[2]}
+Answers == {"PreVoteGranted", "Vote", "Ack", "RoundAnswer"}
 Messages(g) == IF g = "A" THEN messagesA ELSE messagesB
 
-Init ==
-    /\ A!Init /\ B!Init
+Idle ==
     /\ connection = [pair \in Pairs |-> <<>>]
     /\ mailbox = [n \in Node |-> [g \in Group |-> <<>>]]
     /\ delivered = [n \in Node |-> [g \in Group |-> {}]]
+
+Init == A!Init /\ B!Init /\ Idle
+
+(* Each group begins with a leader.                                         *)
+InitLed == \E i, j \in Node : A!InitLed(i) /\ B!InitLed(j) /\ Idle
 
 (* One group does something of its own.                                     *)
 Step(n) ==
@@ -62,17 +67,17 @@ Crash(n) ==
     /\ delivered' = [delivered EXCEPT ![n] = [g \in Group |-> {}]]
     /\ UNCHANGED <<messagesA, messagesB>>
 
-RECURSIVE Total(_)
-Total(pairs) ==
-    IF pairs = {} THEN 0 ELSE
-    LET pair == CHOOSE p \in pairs : TRUE IN Len(connection[pair]) + Total(pairs \ {pair})
+(* Frames on connections and in mailboxes.                                  *)
+UnderWay ==
+    Cardinality({x \in Pairs \X (1 .. MaxCarried) : x[2] <= Len(connection[x[1]])})
+    + Cardinality({x \in Node \X Group \X (1 .. Capacity) : x[3] <= Len(mailbox[x[1]][x[2]])})
 
 (* Whatever a group has sent may be put on a connection, again too, unless  *)
-(* the other end has read it.                                               *)
+(* it is an answer that the other end has counted.                          *)
 Transmit(pair, g, m) ==
     /\ m \in Messages(g) /\ m.from = pair[1]
     /\ m \notin delivered[pair[2]][g]
-    /\ Total(Pairs) < MaxCarried
+    /\ UnderWay < MaxCarried
     /\ connection' = [connection EXCEPT ![pair] = Append(@, [group |-> g, message |-> m])]
     /\ UNCHANGED <<varsA, varsB, mailbox, delivered>>
 
@@ -98,7 +103,7 @@ Deliver(n, g) ==
     LET m == Head(mailbox[n][g]) IN
     /\ mailbox[n][g] # <<>>
     /\ mailbox' = [mailbox EXCEPT ![n][g] = Tail(@)]
-    /\ delivered' = [delivered EXCEPT ![n][g] = @ \cup {m}]
+    /\ delivered' = IF m.type \in Answers THEN [delivered EXCEPT ![n][g] = @ \cup {m}] ELSE delivered
     /\ UNCHANGED connection
     /\ IF g = "A"
        THEN (A!Handle(n, m) \/ UNCHANGED varsA) /\ UNCHANGED varsB
@@ -111,6 +116,7 @@ Next ==
           \/ \E g \in Group : \E m \in Messages(g) : Transmit(pair, g, m)
 
 Spec == Init /\ [][Next]_vars
+LedSpec == InitLed /\ [][Next]_vars
 
 Symmetry == Permutations(Node)
 
@@ -118,7 +124,7 @@ Symmetry == Permutations(Node)
 TypeOK ==
     /\ A!TypeOK /\ B!TypeOK
     /\ \A n \in Node, g \in Group : Len(mailbox[n][g]) <= Capacity
-    /\ Total(Pairs) <= MaxCarried
+    /\ UnderWay <= MaxCarried
 
 (* I-D1: what is delivered to a group was sent in it.                       *)
 I_D1 == \A n \in Node, g \in Group : delivered[n][g] \subseteq Messages(g)
@@ -128,9 +134,10 @@ I_D4 == \A pair \in Pairs : connection[pair] # <<>> => ENABLED Arrive(pair)
 
 Safety == A!Safety /\ B!Safety
 
-(* F2: each group is a group of Raft, and its laws are Raft's.              *)
-F2_A == A!Spec
-F2_B == B!Spec
+(* F2: each group is a group of Raft, and its laws are Raft's.  That it     *)
+(* begins as one, Init and InitLed say.                                     *)
+F2_A == [][A!Next]_varsA
+F2_B == [][B!Next]_varsB
 
 THEOREM Spec => [](TypeOK /\ I_D1 /\ I_D4 /\ Safety) /\ F2_A /\ F2_B
 
