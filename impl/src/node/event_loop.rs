@@ -327,14 +327,14 @@ impl EventLoop {
         }
     }
 
-    /// Peers first: a follower's disk is two wake-ups and a network away, this node's is one.
+    /// The disk first: nothing is applied before it is durable here, and on a disk that members share the first to ask is the first to be served.
     fn carry_out(&mut self, mut outputs: Outputs) {
+        if !outputs.submissions.is_empty() {
+            self.make_durable(&mut outputs.submissions);
+        }
         for (peer, frames) in outputs.peers {
             // A frame that is not sent is a frame that the network lost.
             let _ = self.parts.port.send_peer(peer, Bytes::from(frames));
-        }
-        if !outputs.submissions.is_empty() {
-            self.make_durable(&mut outputs.submissions);
         }
         for (conn, answers) in outputs.clients {
             let _ = self.parts.port.send_client(conn, Bytes::from(answers.frames), answers.count);

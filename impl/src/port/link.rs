@@ -287,7 +287,7 @@ fn detach(peer: &Peer, via: Via, connection: &Rc<Connection>) {
     }
 }
 
-/// Options of a socket that carries frames: small frames leave at once, and a peer whose machine vanished is noticed.
+/// Options of a socket: small writes leave at once, and a peer whose machine vanished is noticed.
 pub(crate) fn tune(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);

@@ -63,6 +63,10 @@ pub(crate) async fn accept(inner: Rc<Inner>, listener: TcpListener) {
 }
 
 async fn serve(inner: Rc<Inner>, mut stream: TcpStream, remote: SocketAddr, slot: ConnectionSlot) {
+    // Whatever it carries: an answer over HTTP/2 is often two small writes, too, and the second must not wait for the first one's acknowledgement.
+    if let Err(error) = tune(&stream) {
+        return refuse(&inner, remote, &error.into());
+    }
     let accepted_at = inner.now();
     let mut stopping = inner.stopping.subscribe();
     let first = tokio::select! {
@@ -77,9 +81,6 @@ async fn serve(inner: Rc<Inner>, mut stream: TcpStream, remote: SocketAddr, slot
             (Some(_), None) => CloseReason::TooManyConnections,
         },
         Ok(Traffic::Frames) => {
-            if let Err(error) = tune(&stream) {
-                return refuse(&inner, remote, &error.into());
-            }
             let session = Session::accept(accepted_at, inner.local, inner.session_limits());
             let origin = Origin::Accepted { conn: inner.next_conn(), slot };
             let reason = Task::run(Rc::clone(&inner), stream, session, Turn::default(), origin).await;

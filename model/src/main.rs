@@ -1,0 +1,7 @@
+//! The `roadstead-model` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    roadstead_model::cli::main()
+}
