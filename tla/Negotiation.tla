@@ -321,9 +321,9 @@ I_W4 ==
         /\ down[c].arrived > 0 => down[c].cells[1].at = 1
         /\ up[c].arrived > 0 /\ Speaks(acceptor[c]) => First(up[c]).version = VersionOf(acceptor[c])
 
-(* I-W5: nothing of one connection is read on another, and no answer to an  *)
+(* Nothing of one connection is read on another, and no answer to an        *)
 (* earlier offer decides.                                                   *)
-I_W5 ==
+OwnConnection ==
     \A c \in Connections :
         /\ Speaks(dialer[c]) => history.decided[c] = c
         /\ \A k \in DOMAIN up[c].cells : up[c].cells[k].frame.of = c
@@ -357,7 +357,7 @@ Arrives ==
     \A c \in Connections, i \in 1 .. MaxFrames :
         (Len(sent[c]) >= i) ~> (Len(received[c]) >= i \/ dialer[c] = "over" \/ acceptor[c] = "over")
 
-THEOREM Spec => [](TypeOK /\ I_W1 /\ I_W2 /\ I_W3 /\ I_W4 /\ I_W5) /\ F3
+THEOREM Spec => [](TypeOK /\ I_W1 /\ I_W2 /\ I_W3 /\ I_W4 /\ OwnConnection) /\ F3
 THEOREM LiveSpec => V5 /\ Arrives
 
 Witnesses ==
