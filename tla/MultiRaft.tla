@@ -19,8 +19,8 @@
 (***************************************************************************)
 EXTENDS Naturals, Sequences, FiniteSets, Witness
 
-CONSTANTS Node, None, PreVote,
-          MaxTerm, MaxRequests, MaxCrashes, MaxCompactions, MaxReads, MaxPending,
+CONSTANTS Node, None, PreVote, MaxBatch,
+          MaxTerm, MaxRequests, MaxCrashes, MaxStepDowns, MaxCompactions, MaxReads, MaxPending,
           MaxCarried,   \* frames on all connections and in all mailboxes
           Capacity      \* of a mailbox
 

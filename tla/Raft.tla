@@ -25,17 +25,18 @@
 (*   - Answers are counted where they are; receiving one is no step.       *)
 (*     Hence there are no nextIndex and matchIndex.  A refusal promises    *)
 (*     nothing, so none is sent; what it would tell, a later term, is      *)
-(*     LearnTerm.                                                          *)
+(*     LearnTerm and LearnTermOf.                                          *)
 (*                                                                         *)
 (* Left out: membership changes (all quorums come from `Members`, which    *)
 (* then becomes a function of a log), leadership transfer, leases, clocks, *)
-(* client sessions; batches of more than one entry; a snapshot in pieces.  *)
+(* client sessions; a snapshot in pieces.                                  *)
 (***************************************************************************)
 EXTENDS Naturals, Sequences, FiniteSets, Witness
 
 CONSTANTS Node, None,
           PreVote,             \* whether a campaign begins with a pre-vote
-          MaxTerm, MaxRequests, MaxCrashes, MaxCompactions, MaxReads, MaxPending
+          MaxBatch,            \* entries of one message
+          MaxTerm, MaxRequests, MaxCrashes, MaxStepDowns, MaxCompactions, MaxReads, MaxPending
 
 VARIABLES node,      \* node[n]: what n knows, in memory
           disk,      \* disk[n]: what is durable, and the writes under way
@@ -124,9 +125,9 @@ Sync(n) ==
 -----------------------------------------------------------------------------
 (* Roles.                                                                   *)
 
-Fresh(image) ==
+Fresh(image, commit) ==
     [term |-> image.term, vote |-> image.vote, log |-> image.log, base |-> image.base,
-     role |-> "Follower", commit |-> image.base, heard |-> FALSE, read |-> None]
+     role |-> "Follower", commit |-> commit, heard |-> FALSE, read |-> None]
 
 (* What n is once it has seen a message of this term, not an earlier one.   *)
 (* The vote of a term is kept when a candidate or leader steps down in it.  *)
@@ -138,18 +139,28 @@ InTerm(s, term) ==
 Following(s, term) ==
     [InTerm(s, term) EXCEPT !.role = "Follower", !.heard = PreVote, !.read = None]
 
-(* A crash: what was not durable is gone.                                   *)
-Restart(n) ==
-    /\ node' = [node EXCEPT ![n] = Fresh(disk[n].stable)]
+(* A crash: what was not durable is gone.  The commit index is not stored;  *)
+(* a node knows what its snapshot covers, or as much of what it had         *)
+(* committed as its state machine has stored.                               *)
+Restart(n, commit) ==
+    /\ commit \in disk[n].stable.base .. node[n].commit
+    /\ Agree(disk[n].stable.log, node[n].log, commit)
+    /\ node' = [node EXCEPT ![n] = Fresh(disk[n].stable, commit)]
     /\ disk' = [disk EXCEPT ![n].pending = <<>>]
     /\ history' = [history EXCEPT !.crashes = @ + 1]
     /\ UNCHANGED messages
 
-(* Any message tells its term.                                              *)
-LearnTerm(n, term) ==
+(* Any message tells its term, but for a pre-vote and its grant: they name  *)
+(* one that nobody may be in.                                               *)
+InLaterTerm(n, term) ==
     /\ term > node[n].term
     /\ Become(n, InTerm(node[n], term), {}, {})
     /\ UNCHANGED history
+
+LearnTerm(n, m) == m.type \notin {"PreVote", "PreVoteGranted"} /\ InLaterTerm(n, m.term)
+
+(* Whoever refuses a pre-vote tells its own term, and waits for no disk.    *)
+LearnTermOf(n, j) == PreVote /\ InLaterTerm(n, node[j].term)
 
 -----------------------------------------------------------------------------
 (* Election.                                                                *)
@@ -163,6 +174,13 @@ LoseLeader(n) ==
     /\ node[n].heard
     /\ Become(n, [node[n] EXCEPT !.heard = FALSE], {}, {})
     /\ UNCHANGED history
+
+(* Dissertation, section 6.2: a leader that hears no quorum steps down; so  *)
+(* does one whose disk does not answer.                                     *)
+StepDown(n) ==
+    /\ node[n].role = "Leader"
+    /\ Become(n, [node[n] EXCEPT !.role = "Follower", !.heard = FALSE, !.read = None], {}, {})
+    /\ history' = [history EXCEPT !.stepDowns = @ + 1]
 
 (* Dissertation, section 9.6: asked for the next term, which is not taken.  *)
 AskPreVote(n) ==
@@ -217,12 +235,12 @@ OwnVote(n) ==
 -----------------------------------------------------------------------------
 (* Replication.                                                             *)
 
-(* All that a leader in state s could send: empty ones and single entries   *)
-(* from any index that it still has, and its snapshot.                      *)
+(* All that a leader in state s could send: empty ones and MaxBatch entries *)
+(* at most from any index that it still has, and its snapshot.              *)
 Appends(n, s) ==
     {[type |-> "Append", term |-> s.term, from |-> n, prev |-> p, prevTerm |-> TermAt(s.log, p),
       entries |-> SubSeq(s.log, p + 1, Min(p + k, Len(s.log))), commit |-> s.commit]
-        : p \in s.base .. Len(s.log), k \in 0 .. 1}
+        : p \in s.base .. Len(s.log), k \in 0 .. MaxBatch}
     \cup IF s.base = 0 THEN {} ELSE
     {[type |-> "Snapshot", term |-> s.term, from |-> n, log |-> SubSeq(s.log, 1, s.base)]}
 
@@ -248,20 +266,22 @@ Ack(n, m, match) ==
     IF match = 0 THEN {} ELSE
     {[type |-> "Ack", term |-> m.term, from |-> n, to |-> m.from, match |-> match]}
 
-Fits(log, m) == m.prev <= Len(log) /\ TermAt(log, m.prev) = m.prevTerm
+(* What a snapshot covers is committed, so any leader has it.               *)
+Fits(s, m) == m.prev < s.base \/ (m.prev <= Len(s.log) /\ TermAt(s.log, m.prev) = m.prevTerm)
 
 (* Raft paper, figure 2, AppendEntries.  Entries that are there already are *)
 (* left alone: a late message is no reason to delete what came after it.    *)
 AcceptAppend(n, m) ==
     LET s == Following(node[n], m.term)
         last == m.prev + Len(m.entries)
-        there == Len(s.log) >= last /\ TermAt(s.log, last) =
-                    (IF m.entries = <<>> THEN m.prevTerm ELSE m.entries[1].term)
+        there == \A k \in DOMAIN m.entries :
+                    \/ m.prev + k <= s.base
+                    \/ m.prev + k <= Len(s.log) /\ TermAt(s.log, m.prev + k) = m.entries[k].term
         log == IF there THEN s.log ELSE SubSeq(s.log, 1, m.prev) \o m.entries
     IN
     /\ m.type = "Append" /\ m.from # n
     /\ m.term >= node[n].term
-    /\ m.prev >= s.base /\ Fits(s.log, m)
+    /\ Fits(s, m)
     /\ Become(n, [s EXCEPT !.log = log, !.commit = Max(@, Min(m.commit, last))],
               Ack(n, m, last), {})
     /\ UNCHANGED history
@@ -271,7 +291,7 @@ RefuseAppend(n, m) ==
     LET s == Following(node[n], m.term) IN
     /\ m.type = "Append" /\ m.from # n
     /\ m.term >= node[n].term
-    /\ m.prev >= s.base /\ ~Fits(s.log, m)
+    /\ ~Fits(s, m)
     /\ Become(n, s, {}, {})
     /\ UNCHANGED history
 
@@ -358,25 +378,25 @@ FinishRead(n, answers) ==
 
 -----------------------------------------------------------------------------
 Init ==
-    /\ node = [n \in Node |-> Fresh([term |-> 0, vote |-> None, log |-> <<>>, base |-> 0])]
+    /\ node = [n \in Node |-> Fresh([term |-> 0, vote |-> None, log |-> <<>>, base |-> 0], 0)]
     /\ disk = [n \in Node |-> [stable |-> [term |-> 0, vote |-> None, log |-> <<>>, base |-> 0],
                                pending |-> <<>>]]
     /\ messages = {}
     /\ history = [elected |-> {}, committed |-> <<>>, answered |-> {},
-                  requests |-> 0, crashes |-> 0, compactions |-> 0, reads |-> 0]
+                  requests |-> 0, crashes |-> 0, stepDowns |-> 0, compactions |-> 0, reads |-> 0]
 
 (* The same, begun with a leader of term 1 that everybody elected and that  *)
 (* has opened its term: it saves the first election where another matters.  *)
 InitLed(leader) ==
     LET image(n) == [term |-> 1, vote |-> leader,
                      log |-> IF n = leader THEN <<[term |-> 1, value |-> 0]>> ELSE <<>>, base |-> 0]
-        s(n) == IF n = leader THEN [Fresh(image(n)) EXCEPT !.role = "Leader"] ELSE Fresh(image(n))
+        s(n) == IF n = leader THEN [Fresh(image(n), 0) EXCEPT !.role = "Leader"] ELSE Fresh(image(n), 0)
     IN
     /\ node = [n \in Node |-> s(n)]
     /\ disk = [n \in Node |-> [stable |-> image(n), pending |-> <<>>]]
     /\ messages = Appends(leader, s(leader))
     /\ history = [elected |-> {<<1, leader>>}, committed |-> <<>>, answered |-> {},
-                  requests |-> 0, crashes |-> 0, compactions |-> 0, reads |-> 0]
+                  requests |-> 0, crashes |-> 0, stepDowns |-> 0, compactions |-> 0, reads |-> 0]
 
 (* What n does with a message.  Who may give it one, Receive says.          *)
 Handle(n, m) ==
@@ -391,6 +411,7 @@ Receive(n, m) == m \in messages /\ Handle(n, m)
 (* have TLC judge each step over the edge again and again.                  *)
 Act(n, answers) ==
     \/ LoseLeader(n)
+    \/ history.stepDowns < MaxStepDowns /\ StepDown(n)
     \/ node[n].term < MaxTerm /\ (AskPreVote(n) \/ Campaign(n, answers))
     \/ BecomeLeader(n, answers)
     \/ history.requests < MaxRequests /\ Propose(n)
@@ -399,13 +420,16 @@ Act(n, answers) ==
     \/ history.reads < MaxReads /\ StartRead(n)
     \/ FinishRead(n, answers)
 
-Crash(n) == history.crashes < MaxCrashes /\ Restart(n)
+Crash(n) ==
+    /\ history.crashes < MaxCrashes
+    /\ \E commit \in disk[n].stable.base .. node[n].commit : Restart(n, commit)
 
 (* A message that changes nothing is not received.                          *)
 Next ==
     \E n \in Node :
         \/ Act(n, messages) \/ Sync(n) \/ Crash(n)
-        \/ \E m \in messages : (Receive(n, m) \/ LearnTerm(n, m.term)) /\ vars' # vars
+        \/ \E m \in messages : (Receive(n, m) \/ LearnTerm(n, m)) /\ vars' # vars
+        \/ \E j \in Node : LearnTermOf(n, j)
 
 Spec == Init /\ [][Next]_vars
 LedSpec == (\E n \in Node : InitLed(n)) /\ [][Next]_vars
@@ -563,8 +587,8 @@ I_R15 ==
           \E m \in messages :
               /\ m.term = node'[n].term
               /\ \/ /\ m.type = "Append" /\ m.entries # <<>>
-                    /\ m.prev + 1 <= Len(node[n].log)
-                    /\ node[n].log[m.prev + 1].term # m.entries[1].term
+                    /\ \E k \in DOMAIN m.entries :
+                          m.prev + k <= Len(node[n].log) /\ node[n].log[m.prev + k].term # m.entries[k].term
                     /\ node'[n].log = SubSeq(node[n].log, 1, m.prev) \o m.entries
                  \/ m.type = "Snapshot" /\ node'[n].log = m.log]_vars
 
@@ -612,6 +636,8 @@ Witnesses ==
     /\ Reached(12, "a read at a deposed leader", \E n, j \in Node :
             IsLeader(n) /\ node[n].read # None /\ IsLeader(j) /\ node[j].term > node[n].term)
     /\ Reached(13, "a campaign after a pre-vote", PreVote /\ \E n \in Node : node[n].role = "Candidate")
+    /\ Reached(15, "a leader that has stepped down is elected again", history.stepDowns > 0 /\
+            \E a, b \in history.elected : a[2] = b[2] /\ a[1] # b[1])
     /\ Reached(14, "a pre-vote at a follower that hears a leader", \E n \in Node : node[n].heard /\
             \E m \in messages : m.type = "PreVote" /\ m.from # n /\ m.term >= node[n].term
             /\ node[n].vote \in {None, m.from})
