@@ -74,8 +74,10 @@ Next ==
 
 Spec == Init /\ [][Next]_vars
 
-(* What a refinement is held to.                                            *)
-Grows == Init /\ [][Step]_vars
+KnownIsTrue == \A g \in Group, n \in Node : IsPrefix(known[g][n], truth[g])
+
+(* What a refinement is held to, wherever it begins.                        *)
+Grows == KnownIsTrue /\ [][Step]_vars
 
 Bounds == \A g \in Group : Len(truth[g]) <= MaxLength
 
@@ -84,8 +86,6 @@ Bounds == \A g \in Group : Len(truth[g]) <= MaxLength
 I_R5 ==
     \A g \in Group, n, m \in Node :
         IsPrefix(known[g][n], known[g][m]) \/ IsPrefix(known[g][m], known[g][n])
-
-KnownIsTrue == \A g \in Group, n \in Node : IsPrefix(known[g][n], truth[g])
 
 (* I-R7 of the group: what is committed stays.                              *)
 I_R7 == [][\A g \in Group : IsPrefix(truth[g], truth'[g])]_vars

@@ -398,6 +398,19 @@ InitLed(leader) ==
     /\ history = [elected |-> {<<1, leader>>}, committed |-> <<>>, answered |-> {},
                   requests |-> 0, crashes |-> 0, stepDowns |-> 0, compactions |-> 0, reads |-> 0]
 
+(* The same, when everybody holds the opening entry, and the leader alone   *)
+(* knows that it is committed.                                              *)
+InitSettled(leader) ==
+    LET opening == [term |-> 1, value |-> 0]
+        image == [term |-> 1, vote |-> leader, log |-> <<opening>>, base |-> 0]
+        s(n) == IF n = leader THEN [Fresh(image, 1) EXCEPT !.role = "Leader"] ELSE Fresh(image, 0)
+    IN
+    /\ node = [n \in Node |-> s(n)]
+    /\ disk = [n \in Node |-> [stable |-> image, pending |-> <<>>]]
+    /\ messages = Appends(leader, s(leader))
+    /\ history = [elected |-> {<<1, leader>>}, committed |-> <<[entry |-> opening, term |-> 1]>>, answered |-> {},
+                  requests |-> 0, crashes |-> 0, stepDowns |-> 0, compactions |-> 0, reads |-> 0]
+
 (* What n does with a message.  Who may give it one, Receive says.          *)
 Handle(n, m) ==
     \/ GrantPreVote(n, m) \/ GrantVote(n, m)
@@ -433,6 +446,7 @@ Next ==
 
 Spec == Init /\ [][Next]_vars
 LedSpec == (\E n \in Node : InitLed(n)) /\ [][Next]_vars
+SettledSpec == (\E n \in Node : InitSettled(n)) /\ [][Next]_vars
 
 Symmetry == Permutations(Node)
 
