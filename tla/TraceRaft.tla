@@ -16,8 +16,8 @@
 (*                                                                         *)
 (* A run begins with RunBegin: node by node the durable term, vote, log    *)
 (* and base, and `commit`, which the state machine had stored.  Nothing is *)
-(* under way then.  A window into a longer run begins with a RunBegin in   *)
-(* which leaders and messages are there: RunRoles and RunMessages.         *)
+(* under way then.  A window into a longer run begins with leaders, in     *)
+(* RunRoles, and with what had been sent, in RunMessages.                  *)
 (*                                                                         *)
 (* Sources: those of Raft.                                                 *)
 (* Left out: rounds and reads (the laws of reads are judged elsewhere);    *)
@@ -50,11 +50,13 @@ TraceInit ==
     LET image(n) == [term |-> RunBegin[n].term, vote |-> RunBegin[n].vote,
                      log |-> RunBegin[n].log, base |-> RunBegin[n].base]
         longest == CHOOSE n \in Node : \A j \in Node : RunBegin[j].commit <= RunBegin[n].commit
+        leaders == {n \in Node : RunRoles[n] = "Leader"}
     IN
     /\ node = [n \in Node |-> [Fresh(image(n), RunBegin[n].commit) EXCEPT !.role = RunRoles[n]]]
     /\ disk = [n \in Node |-> [stable |-> image(n), pending |-> <<>>]]
-    /\ messages = RunMessages /\ sent = RunMessages
-    /\ history = [elected |-> {<<RunBegin[n].term, n>> : n \in {j \in Node : RunRoles[j] = "Leader"}},
+    /\ messages = RunMessages \cup UNION {TraceAppends(n, node[n]) : n \in leaders}
+    /\ sent = RunMessages
+    /\ history = [elected |-> {<<RunBegin[n].term, n>> : n \in leaders},
                   committed |-> [i \in 1 .. RunBegin[longest].commit |->
                                     [entry |-> RunBegin[longest].log[i], term |-> RunBegin[longest].log[i].term]],
                   answered |-> {}, requests |-> RunRequests,
