@@ -10,6 +10,7 @@
 (*                                                                         *)
 (* Source: what Raft asks of a network, Raft paper, section 2 and 5, and   *)
 (* more than that: order within a connection.                              *)
+(* Left out: how the two agree on a version.  That is Negotiation.         *)
 (***************************************************************************)
 EXTENDS Naturals, Sequences
 
