@@ -11,11 +11,13 @@ mod transition;
 pub use pair::{election_safety, log_matching, match_is_truthful, state_machine_safety};
 pub use state::{
     applied_before_committed_before_last, election_is_own, log_is_well_formed, progress_is_in_bounds, reads_are_ordered, terms_are_ordered,
+    votes_go_to_voters,
 };
 pub use transition::{
     commit_only_own_term_by_quorum, committed_survives, disk_follows_state, follower_commits_only_verified, gates_are_kept,
-    install_never_rewinds, leader_append_only, leader_with_followers_is_not_disrupted, matches_grow, messages_are_of_the_past,
-    pre_vote_is_pure, reads_are_confirmed, term_is_monotonic, truncates_only_on_conflict, vote_is_kept,
+    install_never_rewinds, leader_append_only, leader_hears_a_quorum, leader_restarts_the_timer, leader_with_followers_is_not_disrupted,
+    matches_grow, messages_are_of_the_past, pre_vote_is_pure, reads_are_confirmed, term_is_monotonic, truncates_only_on_conflict,
+    vote_is_kept, votes_follow_the_log,
 };
 
 use crate::raft::{Effect, Event, Params, State};
@@ -133,6 +135,12 @@ pub const ALL: &[Law] = &[
         check: Check::Pair(log_matching),
     },
     Law {
+        id: "I-R4b",
+        statement: "a vote or pre-vote is granted only to a log that is at least as up-to-date",
+        source: "Raft paper §5.4.1",
+        check: Check::Transition(votes_follow_the_log),
+    },
+    Law {
         id: "I-R5",
         statement: "members agree on what both know to be committed",
         source: "Raft paper fig. 3, State Machine Safety",
@@ -239,6 +247,24 @@ pub const ALL: &[Law] = &[
         statement: "a candidate and a leader voted for themselves; who elected them are voters",
         source: "Raft paper §5.2",
         check: Check::State(election_is_own),
+    },
+    Law {
+        id: "I-R9c",
+        statement: "a vote is given to a voter of the group",
+        source: "Raft paper §6",
+        check: Check::State(votes_go_to_voters),
+    },
+    Law {
+        id: "I-R22",
+        statement: "a word of the current leader restarts the election timer, whether or not its entries fit",
+        source: "Raft paper §5.2",
+        check: Check::Transition(leader_restarts_the_timer),
+    },
+    Law {
+        id: "I-R24",
+        statement: "a leader goes on after an election timeout only if it heard a quorum",
+        source: "Dissertation §6.2",
+        check: Check::Transition(leader_hears_a_quorum),
     },
     Law {
         id: "I-N2",

@@ -43,6 +43,11 @@ pub fn election_is_own(params: &Params, state: &State) -> Result<(), Broken> {
     holds("I-R9b", fact, || format!("{:?} of node {} with {:?}", state.role, state.id, state.hard))
 }
 
+/// I-R9c, Raft paper §6: a vote is given to a voter of the group.
+pub fn votes_go_to_voters(params: &Params, state: &State) -> Result<(), Broken> {
+    holds("I-R9c", state.hard.vote.is_none_or(|vote| params.voters().contains(vote)), || format!("{:?} of node {}", state.hard, state.id))
+}
+
 /// I-R11, Raft paper fig. 2: `matched < next <= last + 1` for every peer; every other voter is a peer.
 pub fn progress_is_in_bounds(params: &Params, state: &State) -> Result<(), Broken> {
     let Some(leader) = state.as_leader() else { return Ok(()) };

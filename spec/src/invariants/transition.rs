@@ -14,6 +14,21 @@ pub fn leader_append_only(transition: &Transition<'_>) -> Result<(), Broken> {
     holds("I-R2", !leads || is_prefix(before, after, before.log.last()), || format!("{:?} became {:?}", before.log, after.log))
 }
 
+/// I-R4b, Raft paper §5.4.1: a vote or pre-vote is granted only to a log that is at least as up-to-date.
+pub fn votes_follow_the_log(transition: &Transition<'_>) -> Result<(), Broken> {
+    let Transition { before, event, effects, .. } = transition;
+    let Event::Receive { message: Message::RequestVote { last, .. } | Message::PreVote { last, .. }, .. } = event else { return Ok(()) };
+    let granted = effects.iter().any(|effect| match effect {
+        Effect::Send { message, .. } => {
+            matches!(message, Message::RequestVoteResponse { granted: true, .. } | Message::PreVoteResponse { granted: true, .. })
+        }
+        _ => false,
+    });
+    holds("I-R4b", !granted || *last >= before.log.last_id(), || {
+        format!("granted to a log through {last} by one through {}", before.log.last_id())
+    })
+}
+
 /// I-R7, Raft paper fig. 2 and 3: the commit index never decreases, and entries up to it never change.
 pub fn committed_survives(transition: &Transition<'_>) -> Result<(), Broken> {
     let Transition { before, after, .. } = transition;
@@ -191,6 +206,27 @@ pub fn leader_with_followers_is_not_disrupted(transition: &Transition<'_>) -> Re
         .iter()
         .any(|effect| matches!(effect, Effect::Send { message: Message::PreVoteResponse { granted: true, .. }, .. }));
     holds("I-R21", !(served && grants), || format!("granted by {:?}", transition.before.role))
+}
+
+/// I-R22, Raft paper §5.2: a word of the current leader restarts the election timer, whether or not its entries fit.
+pub fn leader_restarts_the_timer(transition: &Transition<'_>) -> Result<(), Broken> {
+    let Transition { params, event, after, effects, .. } = transition;
+    let follows = match (event, &after.role) {
+        (Event::Receive { from, message: Message::AppendEntries { term, slice, .. } }, Role::Follower { leader, .. }) => {
+            let is_word = *term == after.hard.term && slice.is_valid() && slice.last_id().term <= *term;
+            is_word && *leader == Some(*from) && params.voters().contains(*from)
+        }
+        _ => false,
+    };
+    holds("I-R22", !follows || effects.contains(&Effect::ResetElectionTimer), || format!("{event:?} restarts no timer: {effects:?}"))
+}
+
+/// I-R24, dissertation §6.2: a leader goes on after an election timeout only if it heard a quorum.
+pub fn leader_hears_a_quorum(transition: &Transition<'_>) -> Result<(), Broken> {
+    let Transition { params, before, event, after, .. } = transition;
+    let (Event::ElectionTimeout, Some(leader), true) = (event, before.as_leader(), after.as_leader().is_some()) else { return Ok(()) };
+    let heard = 1 + leader.peers.iter().filter(|(_, peer)| peer.heard).count();
+    holds("I-R24", 2 * heard > params.voters().len(), || format!("{} goes on with {heard} of {} voters", after.id, params.voters().len()))
 }
 
 /// I-N2, Raft paper §7: installing a snapshot never moves commit or applied index back, and happens only for news.

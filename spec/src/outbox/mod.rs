@@ -190,6 +190,25 @@ impl Outbox {
         self.held.shrink_to_fit();
     }
 
+    /// Gated sends that wait, in order of emission: after how many more durable writes each leaves, and to whom. For a model; a driver needs none of it.
+    pub fn waiting_sends(&self) -> impl Iterator<Item = (u64, NodeId, &Message)> {
+        self.held.iter().filter_map(|held| match &held.what {
+            Waiting::Send { to, message } => Some((held.after.since(self.durable), *to, message)),
+            Waiting::Compact { .. } => None,
+        })
+    }
+
+    /// Hashes everything but [`Outbox::waiting_sends`]. Those that wait for the same write leave together, so that a model may forget their order, which
+    /// comes from how members are named.
+    pub fn hash_without_sends<H: Hasher>(&self, state: &mut H) {
+        self.essence().hash(state);
+        for (after, what) in self.held_relative() {
+            if let Waiting::Compact { through } = what {
+                (after, through).hash(state);
+            }
+        }
+    }
+
     fn accept_one<R: OutboxRules>(&mut self, effect: Effect, before_step: Ticket, out: &mut Vec<Action>) {
         let tickets = Tickets { before_step, awaited: self.awaited, durable: self.durable };
         match effect {
