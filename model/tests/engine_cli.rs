@@ -182,6 +182,9 @@ fn coverage_fails_for_a_row_that_nobody_reaches() {
     catalog.world("toy", "").coverage(|| vec![row("enter", &[], None)]);
     assert_eq!(command(&catalog, "coverage", &folder("coverage")), 1);
     assert_eq!(command(&Catalog::default(), "coverage", &folder("coverage")), 1, "nothing counted is nothing shown");
+    let mut catalog = Catalog::default();
+    catalog.world("toy", "").coverage(|| vec![row("enter", &["toy-quick"], Some("it cannot be"))]);
+    assert_eq!(command(&catalog, "coverage", &folder("coverage")), 1, "an excuse that is refuted");
 }
 
 #[test]

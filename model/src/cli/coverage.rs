@@ -9,7 +9,8 @@ use crate::{
 };
 
 const AFTER_HELP: &str = "\
-A row is a rule of the transition functions, what it decided, and in which role. A row that nobody reaches fails, unless it is listed with a reason.
+A row is a rule of the transition functions, what it decided, and in which role. A row that nobody reaches fails, unless it is listed with a reason; so does
+a reason that is refuted.
 
 Examples:
   roadstead-model coverage
@@ -41,15 +42,20 @@ pub(super) fn run(catalog: &Catalog, args: &Args, output: Output) -> Result<(), 
         return Err(Failure::failed("no world counts its rules, so nobody can say which are reached"));
     }
     let mut lines = table(&["world", "rule", "outcome", "role", "reached by"]);
-    for (world, row) in rows.iter().filter(|(_, row)| !args.missing || row.reached_by.is_empty()) {
+    for (world, row) in rows.iter().filter(|(_, row)| !args.missing || row.reached_by.is_empty() || row.excuse.is_some()) {
         output.value(&serde_json::json!({ "world": world, "row": row }))?;
         lines.add_row([(*world).to_owned(), row.rule.clone(), row.outcome.clone(), row.role.clone(), reached(row)]);
     }
     output.text(&lines.text())?;
-    let missing = rows.iter().filter(|(_, row)| row.reached_by.is_empty() && row.excuse.is_none()).count();
-    match missing {
-        0 => output.text(&format!("\n{} rows, all reached or excused", rows.len())),
-        missing => Err(Failure::failed(format!("{missing} of {} rows are reached by nobody and have no reason for it", rows.len()))),
+    let count = |fits: fn(&CoverageRow) -> bool| rows.iter().filter(|(_, row)| fits(row)).count();
+    let missing = count(|row| row.reached_by.is_empty() && row.excuse.is_none());
+    let outlived = count(|row| !row.reached_by.is_empty() && row.excuse.is_some());
+    match (missing, outlived) {
+        (0, 0) => output.text(&format!("\n{} rows, all reached or excused", rows.len())),
+        (0, outlived) => {
+            Err(Failure::failed(format!("{outlived} of {} rows are reached, though a reason says that they cannot be", rows.len())))
+        }
+        (missing, _) => Err(Failure::failed(format!("{missing} of {} rows are reached by nobody and have no reason for it", rows.len()))),
     }
 }
 
@@ -57,6 +63,7 @@ fn reached(row: &CoverageRow) -> String {
     match (row.reached_by.as_slice(), row.excuse) {
         ([], None) => "NOBODY".to_owned(),
         ([], Some(reason)) => format!("nobody: {reason}"),
-        (names, _) => names.join(", "),
+        (names, None) => names.join(", "),
+        (names, Some(reason)) => format!("{}, THOUGH {reason}", names.join(", ")),
     }
 }
