@@ -25,8 +25,13 @@ pub use mutant::{Hunt, Mutant, Way};
 type Register = fn(&mut Catalog);
 
 /// Every world of this crate.
-const WORLDS: &[Register] =
-    &[crate::dispatcher::register, crate::negotiation::register, crate::storage::register, crate::composed::register];
+const WORLDS: &[Register] = &[
+    crate::raft::register,
+    crate::dispatcher::register,
+    crate::negotiation::register,
+    crate::storage::register,
+    crate::composed::register,
+];
 
 /// All worlds with their configurations, walks and mutants.
 #[derive(Default)]

@@ -12,6 +12,7 @@ pub mod dispatcher;
 pub mod engine;
 pub mod mistake;
 pub mod negotiation;
+pub mod raft;
 pub mod report;
 pub mod storage;
 mod world;
