@@ -1,10 +1,11 @@
 //! The records of a run: what a node did, precisely enough to judge it afterwards.
 //!
-//! A node writes one stream of [`Record`]s, one per line of JSON, its boots one after the other. Nothing in it depends on a clock. A replay
+//! A node writes one stream of [`Record`]s, its boots one after the other. Nothing in it depends on a clock. A replay
 //! tool takes the streams of all nodes and, for each (node, boot, group, incarnation):
 //!
 //! 1. starts from [`Fact::Recovered`], with `Outbox::new(state.applied)`;
-//! 2. executes every [`Fact::Stepped`] again: `step(params, state, event)` must give *exactly* `effects`, and feeds them to the outbox;
+//! 2. executes every [`Fact::Stepped`] again: `step(params, state, event)` must give *exactly* `effects` and a state with the digest `after`, and feeds
+//!    the effects to the outbox;
 //! 3. feeds every [`Fact::Durable`] to the outbox; together these two give the actions that the node was allowed to carry out then;
 //! 4. compares what the node says that it did with those actions.
 //!
@@ -13,24 +14,29 @@
 //! | duty | judged by |
 //! |---|---|
 //! | DUTY-1: a gated send leaves only when its ticket is durable | each [`Fact::Sent`] is a released send of 3, or a part of one whose slice was split, in order; `after` is durable |
-//! | DUTY-2: writes become durable in order, a crash loses a suffix only | tickets of [`Fact::Issued`] count up from 1, `through` of `Durable` never falls; the next boot's `Recovered` is what the writes through some ticket, not below the last `Durable`, make of the previous `Recovered` |
+//! | DUTY-2: writes become durable in order, a crash loses a suffix only | [`Fact::Issued`] are the released writes, each in full and in order; `through` of `Durable` never falls; the next boot's `Recovered` is what the writes through some ticket, not below the last `Durable`, make of the previous `Recovered`, less what [`Fact::Compacted`] may have deleted |
 //! | DUTY-3: `Persisted` reports a mark that was emitted and synced in this incarnation and boot | each `Stepped` with `Event::Persisted` follows a `Durable` whose actions hold that mark, once |
 //! | DUTY-4: bytes and ids belong together | [`Content`] of `Sent`, `Issued` and `Applied`: an entry id has one digest in all streams, and terms agree with the message's slice |
-//! | DUTY-5: each effect once; commands in index order; applied index durable with the data | `Applied` contents follow each other without a gap, from `Recovered`'s `applied` (or the snapshot installed last) on, and never beyond the released `Apply` |
-//! | DUTY-6: a received message was sent to this group and incarnation by its claimed sender | each [`Fact::Received`] equals a `Sent` of node `from`, for this node, group and incarnation, content included |
+//! | DUTY-5: each effect once; commands in index order; applied index durable with the data | `Applied` contents follow each other without a gap, from `Recovered`'s `applied` (or [`Fact::Installed`]) on, and never beyond the released `Apply`; each released send is `Sent` or [`Fact::Dropped`] once |
+//! | DUTY-6: a received message was sent to this group and incarnation by its claimed sender | each [`Fact::Received`] equals a `Sent` of node `from`, for this node, group and incarnation, content included, and uses it up; each `Stepped` with `Event::Receive` follows the `Received` of that message |
 //!
-//! Across nodes only `Sent` before `Received` is ordered; that is enough to merge the streams into one history.
+//! Across nodes only `Sent` before `Received` is ordered; that is enough to merge the streams into one history. A node makes a record outlive its process
+//! before it does what the record says, so that a stream that a kill ends has nothing missing before its end.
 
-use crate::outbox::Ticket;
-use crate::raft::{Effect, Event, Message, Params, State};
-use crate::{GroupId, Incarnation, Index, NodeId, Term};
+mod digest;
+
+pub use digest::Digest;
+
+use crate::outbox::{Ticket, Write};
+use crate::raft::{Effect, Event, HardState, Message, Params, State};
+use crate::{EntryId, GroupId, Incarnation, Index, NodeId, Term};
 use alloc::{boxed::Box, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 /// Version of the records; it changes with the meaning or the shape of any of them (or of the core's types within).
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
-/// One line of a node's stream.
+/// One record of a node's stream; as JSON, one line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// Whose stream this is.
@@ -60,6 +66,8 @@ pub enum What {
         /// What happened.
         fact: Fact,
     },
+    /// The process ended in order. The last record of its boot; a boot without it was killed, or has not ended.
+    Ended,
 }
 
 /// What happened to a group, in the order in which it happened on the node.
@@ -78,20 +86,29 @@ pub enum Fact {
         event: Event,
         /// These effects came out, in order, and went into the outbox at once.
         effects: Vec<Effect>,
+        /// [`Digest::of_state`] of the state that it left behind.
+        after: Digest,
     },
     /// A write went to the disk.
     Issued {
         /// Its number within the boot.
         ticket: Ticket,
+        /// What it changes besides appending.
+        write: Written,
         /// The entries that it appends.
         content: Content,
+    },
+    /// Entries through this index were given up: the disk may delete them at any time from now on.
+    Compacted {
+        /// Last index that may go.
+        through: Index,
     },
     /// The disk said that every write through this one is durable; the outbox was told at once.
     Durable {
         /// The newest durable write.
         through: Ticket,
     },
-    /// A message was handed to the connection. One that was dropped instead (as a network may) has no record.
+    /// A message was handed to the connection, which may lose it yet.
     Sent {
         /// The receiver.
         to: NodeId,
@@ -101,6 +118,17 @@ pub enum Fact {
         after: Ticket,
         /// The entries that travel with it.
         content: Content,
+        /// It left in NuRaft's bodies, which do not carry all of it: what is received need not be equal.
+        translated: bool,
+    },
+    /// A released message, or the rest of one whose slice was split, was dropped instead, as a network may.
+    Dropped {
+        /// The receiver.
+        to: NodeId,
+        /// The message.
+        message: Message,
+        /// As in [`Fact::Sent`].
+        after: Ticket,
     },
     /// A message was taken from a connection, for this group and incarnation; it is recorded even if it is dropped before `step`.
     Received {
@@ -110,12 +138,49 @@ pub enum Fact {
         message: Message,
         /// The entries that came with it.
         content: Content,
+        /// It came in NuRaft's bodies.
+        translated: bool,
     },
     /// The state machine applied these entries; data and applied index went into one transaction.
     Applied {
         /// No-ops, which the state machine does not see, included.
         content: Content,
     },
+    /// The state machine goes on from a snapshot: its data and the applied index were switched in one commit.
+    Installed {
+        /// Last entry that the snapshot covers.
+        at: EntryId,
+    },
+}
+
+/// What a write changes besides appending: as it was handed to the disk, not as it was meant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Written {
+    /// See [`crate::outbox::Write::Persist`].
+    Persist {
+        /// New term and vote, if they changed.
+        hard: Option<HardState>,
+        /// Delete entries from this index on, before anything is appended.
+        truncate_from: Option<Index>,
+    },
+    /// See [`crate::outbox::Write::InstallSnapshot`].
+    Install {
+        /// Term and vote.
+        hard: HardState,
+        /// Last entry that the snapshot covers.
+        at: EntryId,
+        /// Whether the log keeps its entries behind `at`.
+        keep_suffix: bool,
+    },
+}
+
+impl From<&Write> for Written {
+    fn from(write: &Write) -> Self {
+        match write {
+            Write::Persist { hard, truncate_from, .. } => Self::Persist { hard: *hard, truncate_from: *truncate_from },
+            Write::InstallSnapshot { hard, at, keep_suffix } => Self::Install { hard: *hard, at: *at, keep_suffix: *keep_suffix },
+        }
+    }
 }
 
 /// Consecutive entries as their bytes were, not as a header claims.
@@ -139,21 +204,6 @@ impl Content {
     }
 }
 
-/// Names the bytes of one entry (kind and payload): FNV-1a, 64 bits. Against mix-ups, not against forgers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Digest(pub u64);
-
-impl Digest {
-    /// Digest of an entry: its kind's number, then its payload.
-    pub fn of(kind: u8, payload: &[u8]) -> Self {
-        const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-        const PRIME: u64 = 0x0000_0100_0000_01b3;
-        let bytes = core::iter::once(&kind).chain(payload);
-        Self(bytes.fold(OFFSET, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(PRIME)))
-    }
-}
-
 /// Numbers the records of one boot.
 #[derive(Debug)]
 pub struct Numbering {
@@ -171,17 +221,25 @@ impl Numbering {
 
     /// The next record.
     pub const fn record(&mut self, group: GroupId, incarnation: Incarnation, fact: Fact) -> Record {
+        self.next(What::Group { group, incarnation, fact })
+    }
+
+    /// The last record.
+    pub const fn end(mut self) -> Record {
+        self.next(What::Ended)
+    }
+
+    const fn next(&mut self, what: What) -> Record {
         let sequence = self.next;
         self.next += 1;
-        Record { node: self.node, boot: self.boot, sequence, what: What::Group { group, incarnation, fact } }
+        Record { node: self.node, boot: self.boot, sequence, what }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::EntryId;
-    use crate::raft::{Append, Gate, HardState, Limits, LogShape, Mark, Origin, Refused, Round, Run, Slice, recover};
+    use crate::raft::{Append, Gate, Limits, LogShape, Mark, Origin, Refused, Round, Run, Slice, recover};
     use alloc::{boxed::Box, string::String, vec};
 
     fn append_entries() -> Message {
@@ -206,14 +264,21 @@ mod tests {
             Effect::Refuse { what: Refused::Propose, leader: Some(NodeId(2)) },
         ];
         vec![
-            Fact::Recovered { params: Box::new(params), state: Box::new(state) },
-            Fact::Received { from: NodeId(2), message: append_entries(), content: content() },
-            Fact::Stepped { event: Event::Receive { from: NodeId(2), message: append_entries() }, effects },
-            Fact::Issued { ticket: Ticket(1), content: content() },
+            Fact::Recovered { params: Box::new(params), state: Box::new(state.clone()) },
+            Fact::Received { from: NodeId(2), message: append_entries(), content: content(), translated: false },
+            Fact::Stepped {
+                event: Event::Receive { from: NodeId(2), message: append_entries() },
+                effects,
+                after: Digest::of_state(&state),
+            },
+            Fact::Issued { ticket: Ticket(1), write: Written::Persist { hard, truncate_from: Some(Index(5)) }, content: content() },
             Fact::Durable { through: Ticket(1) },
-            Fact::Sent { to: NodeId(2), message: answer, after: Ticket(1), content: Content::none() },
-            Fact::Stepped { event: Event::Persisted { mark }, effects: vec![] },
+            Fact::Sent { to: NodeId(2), message: answer.clone(), after: Ticket(1), content: Content::none(), translated: false },
+            Fact::Dropped { to: NodeId(2), message: answer, after: Ticket(1) },
+            Fact::Stepped { event: Event::Persisted { mark }, effects: vec![], after: Digest(7) },
             Fact::Applied { content: content() },
+            Fact::Compacted { through: Index(4) },
+            Fact::Installed { at: EntryId { term: Term(2), index: Index(6) } },
         ]
     }
 
@@ -221,6 +286,7 @@ mod tests {
         let (mut numbering, first) = Numbering::begin(NodeId(1), 77);
         let mut records = vec![first];
         records.extend(facts().into_iter().map(|fact| numbering.record(GroupId::DEFAULT, Incarnation(u64::MAX), fact)));
+        records.push(numbering.end());
         records
     }
 
@@ -238,7 +304,7 @@ mod tests {
         let line = serde_json::to_string(&records()[6]).unwrap();
         let golden = concat!(
             r#"{"node":1,"boot":77,"sequence":6,"what":{"Group":{"group":0,"incarnation":18446744073709551615,"fact":{"Sent":{"to":2,"#,
-            r#""message":{"AppendEntriesResponse":{"term":2,"result":{"Ok":6},"round":9}},"after":1,"content":{"first":0,"entries":[]}}}}}}"#
+            r#""message":{"AppendEntriesResponse":{"term":2,"result":{"Ok":6},"round":9}},"after":1,"content":{"first":0,"entries":[]},"translated":false}}}}}"#
         );
         assert_eq!(line, golden);
     }
@@ -247,11 +313,5 @@ mod tests {
     fn sequence_numbers_have_no_gap() {
         assert!(records().iter().enumerate().all(|(number, record)| record.sequence == number as u64));
         assert_eq!(records()[0].what, What::Booted { format: FORMAT });
-    }
-
-    #[test]
-    fn a_digest_names_kind_and_bytes() {
-        assert_eq!(Digest::of(b'f', b"oobar"), Digest(0x8594_4171_f739_67e8), "published test vector of FNV-1a for \"foobar\"");
-        assert_ne!(Digest::of(0, b""), Digest::of(1, b""));
     }
 }

@@ -5,7 +5,7 @@ use crate::disk::{Disk, Entry, Job, Log};
 use crate::member::Build;
 use roadstead_spec::outbox::{Action, Outbox, Ticket, Write};
 use roadstead_spec::raft::{Event, Message, Params, State};
-use roadstead_spec::trace::{Content, Digest, Fact, Record, What};
+use roadstead_spec::trace::{Content, Digest, Fact, Record, What, Written};
 use roadstead_spec::{EntryId, Index, NodeId};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -62,6 +62,7 @@ impl Judge {
         let follows = last.is_some_and(|(boot, sequence)| next == (boot, sequence + 1));
         match record.what {
             What::Booted { .. } => ensure(record.sequence == 0, "a boot begins with record 0"),
+            What::Ended => ensure(follows, "a record is missing or out of order"),
             What::Group { fact, .. } => {
                 ensure(follows, "a record is missing or out of order")?;
                 self.judge(record.node, fact, build)
@@ -79,7 +80,7 @@ impl Judge {
                 let possible = before.is_none_or(|before| before.may_leave_behind(&state));
                 ensure(possible, "DUTY-2: a crash cannot leave that behind")
             }
-            Fact::Received { from, message, content } => {
+            Fact::Received { from, message, content, .. } => {
                 ensure(self.sent.contains(&(from, node, message, content)), "DUTY-6: nobody sent that")
             }
             fact => {
@@ -119,13 +120,14 @@ impl Replayed {
     fn judge(&mut self, fact: Fact, build: Build) -> Result<(), String> {
         let mut actions = Vec::new();
         match fact {
-            Fact::Stepped { event, effects } => {
+            Fact::Stepped { event, effects, after } => {
                 if matches!(event, Event::Persisted { .. }) {
                     ensure(self.persisted.pop_front().as_ref() == Some(&event), "DUTY-3: that mark is not durable, or was reported")?;
                 }
                 let mut again = Vec::new();
                 (build.step)(&self.params, &mut self.state, event, &mut again);
                 ensure(again == effects, "the step gives other effects")?;
+                ensure(Digest::of_state(&self.state) == after, "the step gives another state")?;
                 (build.accept)(&mut self.outbox, effects, &mut actions);
             }
             Fact::Durable { through } => {
@@ -134,13 +136,14 @@ impl Replayed {
                 (build.durable)(&mut self.outbox, through, &mut actions);
                 self.disk.sync(self.disk.pending.iter().filter(|job| job.ticket <= through).count());
             }
-            Fact::Issued { ticket, content } => {
+            Fact::Issued { ticket, write: written, content } => {
                 let (_, write) = self.writes.pop_front().filter(|(next, _)| *next == ticket).ok_or("DUTY-2: not issued in order")?;
+                ensure(Written::from(&write) == written, "DUTY-2: another write than the one that was released")?;
                 let entries = content.entries.iter().map(|(term, digest)| Entry { term: *term, payload: digest.0 }).collect();
                 self.disk.pending.push_back(Job { ticket, write, entries });
             }
-            Fact::Sent { to, message, after, .. } => {
-                // A send may be lost before it gets a record, never reordered.
+            Fact::Sent { to, message, after, .. } | Fact::Dropped { to, message, after } => {
+                // A send that overflowed the outbox has no record; none is reordered.
                 let sent = (to, message, after);
                 let place = self.released.iter().position(|released| *released == sent).ok_or("DUTY-1: that was not released")?;
                 self.released.drain(..=place);
@@ -150,7 +153,8 @@ impl Replayed {
                 self.applied = self.applied.plus(content.entries.len() as u64);
                 ensure(self.applied <= self.apply_through, "DUTY-5: further than released")?;
             }
-            Fact::Recovered { .. } | Fact::Received { .. } => {}
+            Fact::Installed { at } => ensure(self.applied == at.index, "DUTY-5: a snapshot that was not installed")?,
+            Fact::Recovered { .. } | Fact::Received { .. } | Fact::Compacted { .. } => {}
         }
         actions.into_iter().for_each(|action| self.allow(action));
         Ok(())

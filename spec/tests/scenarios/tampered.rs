@@ -5,20 +5,20 @@ use crate::replay::check;
 use crate::{read, script};
 use roadstead_spec::outbox::{self, Ticket};
 use roadstead_spec::raft::{self, Event, LogShape, Mark, State};
-use roadstead_spec::trace::{Digest, Fact, Record, What};
+use roadstead_spec::trace::{Digest, Fact, Record, What, Written};
 use roadstead_spec::{Index, Term};
 
 fn fact(record: &Record) -> Option<&Fact> {
     match &record.what {
         What::Group { fact, .. } => Some(fact),
-        What::Booted { .. } => None,
+        What::Booted { .. } | What::Ended => None,
     }
 }
 
 fn fact_mut(record: &mut Record) -> Option<&mut Fact> {
     match &mut record.what {
         What::Group { fact, .. } => Some(fact),
-        What::Booted { .. } => None,
+        What::Booted { .. } | What::Ended => None,
     }
 }
 
@@ -78,6 +78,26 @@ fn a_write_that_was_never_made() {
     rejected("DUTY-2", |records| {
         records.remove(find(records, |fact| matches!(fact, Fact::Issued { .. })));
         renumber(records);
+    });
+}
+
+#[test]
+fn a_write_that_forgot_its_vote() {
+    rejected("DUTY-2", |records| {
+        let place = find(records, |fact| matches!(fact, Fact::Issued { .. }));
+        if let Some(Fact::Issued { write: Written::Persist { hard, .. }, .. }) = fact_mut(&mut records[place]) {
+            *hard = None;
+        }
+    });
+}
+
+#[test]
+fn a_state_that_the_step_does_not_leave() {
+    rejected("another state", |records| {
+        let place = find(records, |fact| matches!(fact, Fact::Stepped { .. }));
+        if let Some(Fact::Stepped { after, .. }) = fact_mut(&mut records[place]) {
+            *after = Digest(0);
+        }
     });
 }
 

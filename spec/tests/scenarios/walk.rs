@@ -222,7 +222,13 @@ impl Coverage {
                 Fact::Applied { content } => self.applied += content.entries.len() as u64,
                 Fact::Sent { after, .. } => self.waited += u64::from(*after > Ticket::NONE),
                 Fact::Stepped { effects, .. } => effects.iter().for_each(|effect| self.count_effect(effect)),
-                Fact::Recovered { .. } | Fact::Issued { .. } | Fact::Durable { .. } | Fact::Received { .. } => {}
+                Fact::Recovered { .. }
+                | Fact::Issued { .. }
+                | Fact::Compacted { .. }
+                | Fact::Durable { .. }
+                | Fact::Dropped { .. }
+                | Fact::Received { .. }
+                | Fact::Installed { .. } => {}
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::print;
 use roadstead_spec::invariants::{self, Broken, Transition};
 use roadstead_spec::outbox::{Action, Ticket, Write};
 use roadstead_spec::raft::{Effect, Event, Message, Params, ReadId, State};
-use roadstead_spec::trace::{Fact, Record};
+use roadstead_spec::trace::{Digest, Fact, Record, Written};
 use roadstead_spec::{EntryId, GroupId, Incarnation, Index, NodeId, Term};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
@@ -111,7 +111,7 @@ impl World {
             }
             let transition = Transition { params: &params, before: &before, event: &event, after: &after, effects: &effects };
             self.check_laws(&transition);
-            self.record(id, Fact::Stepped { event, effects });
+            self.record(id, Fact::Stepped { event, effects, after: Digest::of_state(&after) });
             self.execute(id, actions, cargo, &mut queue);
             self.observe(id);
         }
@@ -145,7 +145,8 @@ impl World {
         match packet {
             Packet::Message { message, cargo } => {
                 let first = cargo.after.next();
-                self.record(to, Fact::Received { from, message: message.clone(), content: content(first, &cargo.entries) });
+                let content = content(first, &cargo.entries);
+                self.record(to, Fact::Received { from, message: message.clone(), content, translated: false });
                 self.step(to, Event::Receive { from, message }, &cargo);
             }
             Packet::Snapshot { term, at } => self.step(to, Event::SnapshotReceived { from, term, at }, &Cargo::default()),
@@ -186,6 +187,7 @@ impl World {
                 Action::Installed { at } => {
                     self.memory(id).applied = at.index;
                     self.member(id).snapshot = Some(at);
+                    self.record(id, Fact::Installed { at });
                     queue.push_back(Event::Applied { through: at.index });
                 }
                 Action::Apply { through } => {
@@ -193,6 +195,7 @@ impl World {
                     queue.push_back(Event::Applied { through });
                 }
                 Action::Compact { through } => {
+                    self.record(id, Fact::Compacted { through });
                     self.memory(id).log.compact(through);
                     self.member(id).disk.log.compact(through);
                 }
@@ -225,7 +228,7 @@ impl World {
             }
             Write::Persist { append: None, .. } | Write::InstallSnapshot { .. } => (Vec::new(), Index(0)),
         };
-        self.record(id, Fact::Issued { ticket, content: content(first, &entries) });
+        self.record(id, Fact::Issued { ticket, write: Written::from(&write), content: content(first, &entries) });
         let member = self.member(id);
         if let Some(memory) = member.memory.as_mut() {
             memory.log.write(&write, &entries);
@@ -235,13 +238,14 @@ impl World {
 
     fn send(&mut self, id: NodeId, to: NodeId, message: Message, after: Ticket) {
         let Some(cargo) = materialize(&self.memory(id).log, &message) else {
+            self.record(id, Fact::Dropped { to, message, after });
             return self.say("   (its entries are gone: dropped)");
         };
         if matches!(message, Message::AppendEntriesResponse { result: Err(_), .. }) {
             *self.refusals.entry((id, to)).or_default() += 1;
         }
         let content = content(cargo.after.next(), &cargo.entries);
-        self.record(id, Fact::Sent { to, message: message.clone(), after, content });
+        self.record(id, Fact::Sent { to, message: message.clone(), after, content, translated: false });
         self.put_on_link((id, to), Packet::Message { message, cargo });
     }
 
