@@ -182,6 +182,7 @@ impl Node {
             limits: config::Limits::default(),
             wire: wire::Limits::default(),
             addresses: BTreeMap::new(),
+            traced: false,
         };
         let mut shard = Shard::new(options, id.0.into());
         for group in groups {

@@ -1,7 +1,7 @@
 //! One group: its machine, what it has applied, and what waits to be applied in this turn.
 
 use bytes::Bytes;
-use roadstead_spec::{EntryId, Index};
+use roadstead_spec::{EntryId, Index, trace::Content};
 
 use super::{
     data,
@@ -18,6 +18,7 @@ use crate::{
         entry::{Entry, EntryKind},
         prefix,
     },
+    trace,
 };
 
 /// A group that was opened.
@@ -55,6 +56,8 @@ struct Queued {
 #[derive(Default)]
 pub(super) struct Buffers {
     pub(super) overlay: Overlay,
+    /// Whether the run is recorded: then each apply says what it applied.
+    pub(super) traced: bool,
     commands: Vec<Command>,
     answers: Vec<Bytes>,
 }
@@ -142,6 +145,7 @@ impl Group {
     /// Applies everything queued by one call of the machine and puts data and applied entry into the batch, all or nothing.
     pub(super) fn apply(&mut self, read: &dyn Read, buffers: &mut Buffers, batch: &mut Batch, done: &mut Vec<Done>) {
         let mut queued = std::mem::take(&mut self.queued);
+        let mut contents = contents(&queued, buffers.traced).into_iter();
         buffers.commands.clear();
         buffers.answers.clear();
         match self.try_apply(&mut queued, read, buffers) {
@@ -156,7 +160,8 @@ impl Group {
                     let from = job.answers_from.unwrap_or(Index(u64::MAX));
                     let of_job = std::iter::from_fn(|| answers.next_if(|(index, _)| *index <= through.index));
                     let answers = of_job.filter(|(index, _)| *index >= from).collect();
-                    done.push(Done::Group(self.key, Outcome::Applied { through, answers }));
+                    let content = contents.next().unwrap_or_default();
+                    done.push(Done::Group(self.key, Outcome::Applied { through, answers, content }));
                 }
             }
             Err(failure) => {
@@ -204,6 +209,11 @@ impl Group {
             Life::Failed(failure) => Err(failure.clone()),
         }
     }
+}
+
+/// What each job brings, for the record of the run.
+fn contents(queued: &[Queued], traced: bool) -> Vec<Content> {
+    if traced { queued.iter().map(|job| trace::content(job.first, &job.entries)).collect() } else { Vec::new() }
 }
 
 fn expect_next(expected: Index, got: Index) -> Result<(), Failure> {

@@ -81,6 +81,13 @@ impl Applier {
         }
     }
 
+    /// From now on each [`super::Outcome::Applied`] tells what was applied, for the record of the run.
+    #[must_use]
+    pub fn traced(mut self) -> Self {
+        self.buffers.traced = true;
+        self
+    }
+
     /// Does the jobs and takes them out of the list. `now` is monotonic time since any fixed moment. One commit without a sync for all groups,
     /// unless a job in between needs what was committed before. An error is final: the process must end.
     ///

@@ -1,7 +1,7 @@
 //! What the applier is asked and what it answers. Every job gets exactly one [`Done`], so that a caller may count what is in flight.
 
 use bytes::Bytes;
-use roadstead_spec::{EntryId, Incarnation, Index, NodeId};
+use roadstead_spec::{EntryId, Incarnation, Index, NodeId, trace::Content};
 use std::{fmt, time::Duration};
 
 use super::{chunk::Chunk, failure::Failure};
@@ -180,6 +180,8 @@ pub enum Outcome {
         through: EntryId,
         /// One per command from `answers_from` on.
         answers: Vec<(Index, Bytes)>,
+        /// All of them, as their bytes were, if the run is recorded; otherwise nothing.
+        content: Content,
     },
     /// The machine's answer.
     Answered {

@@ -122,7 +122,7 @@ impl StateMachineHarness {
     fn apply_entries(&mut self, entries: Vec<Entry>) -> Result<Vec<Bytes>, HarnessError> {
         let first = self.applied.index.next();
         match self.run(Work::Apply { first, entries, answers_from: Some(first) })? {
-            Outcome::Applied { through, answers } => {
+            Outcome::Applied { through, answers, .. } => {
                 self.applied = through;
                 Ok(answers.into_iter().map(|(_, answer)| answer).collect())
             }

@@ -35,6 +35,9 @@ pub(super) struct Args {
     /// Least important lines of the log [default: `[log] level` of the configuration]
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<LogLevel>,
+    /// Record everything that the node is told and does, one file per start, to be judged later (docs/judging.md)
+    #[arg(long, value_name = "DIR")]
+    trace: Option<PathBuf>,
     /// Stop when stdin ends: a supervisor's death then stops the node, however it came
     #[arg(long, hide = true)]
     exit_with_stdin: bool,
@@ -45,7 +48,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let log = config.as_ref().map(|config| config.log).unwrap_or_default();
     logging::init(LogConfig { format: args.log.unwrap_or(log.format), level: args.log_level.unwrap_or(log.level) });
     let config = config.map_err(|error| logged(2, &error))?;
-    block_on(serve(config, args.exit_with_stdin))
+    block_on(serve(config, args))
 }
 
 /// Errors of a node belong into its log, once.
@@ -54,13 +57,13 @@ fn logged(exit_code: u8, error: &impl std::fmt::Display) -> Failure {
     Failure::Logged(exit_code)
 }
 
-async fn serve(config: NodeConfig, exit_with_stdin: bool) -> Result<(), Failure> {
+async fn serve(config: NodeConfig, args: &Args) -> Result<(), Failure> {
     let mut stop = Stop::listen()?;
     let (node, listen, deadline) = (config.node, config.listen, config.timers.shutdown);
-    let options = NodeOptions::from(config);
+    let options = NodeOptions { trace: args.trace.clone(), ..NodeOptions::from(config) };
     let mut launcher = Launcher::bind(listen, options).await.map_err(|error| logged(error.exit_code(), &error))?;
     info!(%node, version = env!("CARGO_PKG_VERSION"), "listening on {}", launcher.local_addr());
-    let mut stdin_end = end_of_stdin(exit_with_stdin);
+    let mut stdin_end = end_of_stdin(args.exit_with_stdin);
     tokio::select! {
         ended = launcher.ended() => return ended.map_err(|error| logged(1, &error)),
         () = stop.asked() => {}

@@ -18,6 +18,7 @@ use crate::{
         format::FolderLock,
         space::{Room, SpaceWatch},
     },
+    trace::TraceFile,
 };
 use bytes::Bytes;
 use roadstead_spec::{GroupId, Incarnation, NodeId, wire::Version};
@@ -61,6 +62,8 @@ pub(crate) struct Parts {
     pub(crate) lock: Option<FolderLock>,
     /// `None` in memory.
     pub(crate) space: Option<SpaceWatch>,
+    /// Where the run is recorded.
+    pub(crate) trace: Option<TraceFile>,
 }
 
 /// Where the loop gets its inputs, once it is started.
@@ -328,7 +331,11 @@ impl EventLoop {
     }
 
     /// The disk first: nothing is applied before it is durable here, and on a disk that members share the first to ask is the first to be served.
+    /// Before all of it the record of it: a process that is killed has done nothing that its trace does not tell.
     fn carry_out(&mut self, mut outputs: Outputs) {
+        if !self.write_trace(&outputs.trace) {
+            return;
+        }
         if !outputs.submissions.is_empty() {
             self.make_durable(&mut outputs.submissions);
         }
@@ -355,6 +362,18 @@ impl EventLoop {
         for lifecycle in outputs.lifecycle {
             self.lifecycle(lifecycle);
         }
+    }
+
+    /// A trace with a gap would be worse than none, so a trace that cannot be written ends the node; false then.
+    fn write_trace(&mut self, records: &[u8]) -> bool {
+        if records.is_empty() {
+            return true;
+        }
+        let written = self.parts.trace.as_mut().map_or(Ok(()), |trace| trace.append(records));
+        if let Err(error) = &written {
+            self.fatal.get_or_insert(format!("the trace cannot be written: {error}"));
+        }
+        written.is_ok()
     }
 
     /// Frames that do not fit end their connection: the port sees to that.
@@ -404,6 +423,10 @@ impl EventLoop {
         if let Some(ending) = &self.ending {
             let left = Duration::from_millis(ending.deadline.since(self.now()));
             self.parts.port.shutdown(left.max(MIN_CLOSING)).await;
+        }
+        if self.fatal.is_none() {
+            let last = self.parts.shard.end_trace();
+            self.write_trace(&last);
         }
         let ended = self.fatal.take().map_or(Ok(()), |reason| Err(Fatal::new(reason)));
         let Parts { durability, applying, lock, .. } = self.parts;

@@ -16,6 +16,7 @@ use crate::{
         self, Change, Expected, GroupRecord, NewGroup, OpenedGroup, Recovered, Registry, Store,
         space::{Disk, Reserve, SpaceWatch},
     },
+    trace::{self, TraceFile},
 };
 use rand::{TryRng, rngs::SysRng};
 use roadstead_spec::{
@@ -35,6 +36,7 @@ const PORT_EVENTS_MAX: usize = 1024;
 pub(crate) async fn open(mut options: NodeOptions) -> Result<(EventLoop, Handle), StartError> {
     let room = measure(&options)?;
     let mut store = open_store(&options)?;
+    let trace = begin_trace(&options, &store)?;
     let planned = plan_groups(&options, &mut store.registry)?;
     sweep_removed(&options, &store)?;
     let (internal_sender, mut internal) = mpsc::unbounded_channel();
@@ -43,6 +45,7 @@ pub(crate) async fn open(mut options: NodeOptions) -> Result<(EventLoop, Handle)
     let handle = Handle::new(commands_sender);
 
     let applier = Applier::new(Arc::clone(&store.state));
+    let applier = if trace.is_some() { applier.traced() } else { applier };
     let (durability, applying) = match options.data {
         Data::Folder(_) => (
             Durability::on_disk(store.storage, internal_sender.clone())
@@ -77,6 +80,7 @@ pub(crate) async fn open(mut options: NodeOptions) -> Result<(EventLoop, Handle)
         internal: internal_sender,
         lock: store.lock,
         space,
+        trace,
     });
     node.submit_changes(planned.changes);
     for group in store.groups {
@@ -119,6 +123,13 @@ fn open_store(options: &NodeOptions) -> Result<Store, StartError> {
         Data::Memory => Store::in_memory(expected),
     };
     opened.map_err(|source| StartError::Store { folder: options.data.to_string(), source })
+}
+
+fn begin_trace(options: &NodeOptions, store: &Store) -> Result<Option<TraceFile>, StartError> {
+    let Some(folder) = &options.trace else { return Ok(None) };
+    let header = trace::Header::new(options.node, store.identity.store, store.boot);
+    let begun = TraceFile::create(folder, &header);
+    begun.map(Some).map_err(|source| StartError::Trace { folder: folder.display().to_string(), source })
 }
 
 /// Deletes state of groups whose removal was durable when the process ended, but whose data was not gone yet.
@@ -251,7 +262,15 @@ fn wire_limits(options: &NodeOptions) -> wire::Limits {
 fn shard_options(options: &NodeOptions, boot: u64) -> ShardOptions {
     let mut addresses = options.peers.clone();
     addresses.insert(options.node, options.listen.to_string());
-    ShardOptions { node: options.node, boot, timers: options.timers, limits: options.limits, wire: wire_limits(options), addresses }
+    ShardOptions {
+        node: options.node,
+        boot,
+        timers: options.timers,
+        limits: options.limits,
+        wire: wire_limits(options),
+        addresses,
+        traced: options.trace.is_some(),
+    }
 }
 
 fn port_options(options: &NodeOptions, registry: &Registry, store: u128, boot: u64, seed: u64) -> PortOptions {

@@ -135,6 +135,8 @@ pub struct NodeOptions {
     pub services: Services,
     /// What stands between the node and the databases of its data folder.
     pub engines: Engines,
+    /// Folder for the record of this run, one file per boot, to be judged later: see [`crate::trace`]. It may be the same for all nodes.
+    pub trace: Option<PathBuf>,
 }
 
 impl NodeOptions {
@@ -160,6 +162,7 @@ impl NodeOptions {
             etcd: EtcdConfig::default(),
             services: Services::default(),
             engines: Engines::default(),
+            trace: None,
         }
     }
 }
@@ -193,6 +196,7 @@ impl From<NodeConfig> for NodeOptions {
             etcd: config.etcd,
             services: Services::default(),
             engines: Engines::default(),
+            trace: None,
         }
     }
 }
@@ -217,6 +221,15 @@ pub enum StartError {
         /// Why.
         #[source]
         source: SpaceError,
+    },
+    /// The trace cannot be begun.
+    #[error("the trace folder {folder}: {source}; records of another run are never overwritten: name an empty folder for a new one")]
+    Trace {
+        /// Which folder.
+        folder: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
     },
     /// The port.
     #[error(transparent)]
@@ -244,7 +257,7 @@ impl StartError {
         match self {
             Self::Group(_) | Self::Space { source: SpaceError::Senseless { .. }, .. } => 2,
             Self::Store { source, .. } => source.exit_code(),
-            Self::Space { .. } | Self::Bind(_) | Self::System { .. } | Self::Stopped(_) => 1,
+            Self::Space { .. } | Self::Trace { .. } | Self::Bind(_) | Self::System { .. } | Self::Stopped(_) => 1,
         }
     }
 }

@@ -7,12 +7,13 @@ use super::{
     space::Space,
     timers::{Millis, Timers},
 };
-use crate::{applier::QueryId, config};
+use crate::{applier::QueryId, config, trace::Recorder};
 use rand::{RngExt, rngs::StdRng};
 use roadstead_spec::{
-    GroupId, NodeId,
+    GroupId, Incarnation, NodeId,
     outbox::Action,
     raft::{Effect, ReadId},
+    trace::Fact,
     wire::{
         self, WireError,
         body::{ForwardResponse, Route},
@@ -35,6 +36,8 @@ pub struct ShardOptions {
     pub wire: wire::Limits,
     /// Where clients reach the nodes, to tell them where a leader lives.
     pub addresses: BTreeMap<NodeId, String>,
+    /// Whether to record what happens, for [`super::Outputs::trace`].
+    pub traced: bool,
 }
 
 /// Counters since the node started, for metrics.
@@ -99,6 +102,8 @@ pub(crate) struct Context {
     /// Reused between steps, so that a step allocates nothing.
     pub(crate) effects: Vec<Effect>,
     pub(crate) actions: Vec<Action>,
+    /// Records what happens, if somebody wants to know.
+    pub(crate) trace: Option<Recorder>,
     rng: StdRng,
     numbers: u64,
 }
@@ -106,6 +111,7 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn new(options: ShardOptions, rng: StdRng) -> Self {
         Self {
+            trace: options.traced.then(Recorder::new),
             options,
             now: Millis(0),
             out: Outputs::default(),
@@ -130,6 +136,13 @@ impl Context {
     pub(crate) fn number(&mut self) -> u64 {
         self.numbers += 1;
         self.numbers
+    }
+
+    /// Records what happened to a group. Costs a branch if nobody wants to know.
+    pub(crate) fn note(&mut self, group: GroupId, incarnation: Incarnation, fact: impl FnOnce() -> Fact) {
+        if let Some(trace) = &mut self.trace {
+            trace.record(group, incarnation, &fact());
+        }
     }
 
     /// Whether a message of this group gets to `peer`: group 0 by either header, another one by version 1 alone.

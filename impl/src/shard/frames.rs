@@ -4,6 +4,7 @@ use super::{
     Shard,
     context::{Context, encoded},
     io::{Operation, ReplyTo, Request},
+    note::received,
     replica::{Payloads, Replica},
     response::{Rejection, Response},
     transfer::Arrived,
@@ -14,7 +15,7 @@ use crate::{
     store::prefix::Local,
 };
 use roadstead_spec::{
-    NodeId,
+    Index, NodeId,
     dispatch::Unroutable,
     raft::{Event, Message},
     wire::{
@@ -147,6 +148,8 @@ impl Replica {
 
     fn message(&mut self, ctx: &mut Context, from: NodeId, header: &ExtendedHeader, frame: &Frame) -> Result<(), WireError> {
         let body = RaftBody::decode(header, &frame.body, &ctx.options.wire)?;
+        let spans: Vec<_> = body.payloads(&frame.body).collect();
+        self.note(ctx, || received(from, &body.message, &spans, &frame.body, false));
         if self.outbox.is_congested() {
             ctx.counters.dropped += 1; // as a network may; the disk is far behind
             return Ok(());
@@ -154,9 +157,8 @@ impl Replica {
         self.present_at(from);
         let first = match &body.message {
             Message::AppendEntries { slice, .. } => slice.prev.index.next(),
-            _ => roadstead_spec::Index(0),
+            _ => Index(0),
         };
-        let spans: Vec<_> = body.payloads(&frame.body).collect();
         if self.leaves_out(ctx, &body.message, &spans) {
             ctx.counters.dropped += 1;
             return Ok(());

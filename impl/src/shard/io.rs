@@ -165,9 +165,12 @@ pub enum Input {
     },
 }
 
-/// What a turn wants done, in this order: `submissions` first (the disk works while frames travel), then frames, then jobs.
+/// What a turn wants done, in this order: `trace` before anything that it tells of, then `submissions` (the disk works while frames travel), then frames,
+/// then jobs.
 #[derive(Debug, Default)]
 pub struct Outputs {
+    /// Records of what happened, for the trace file; empty if there is none.
+    pub trace: Vec<u8>,
     /// For the storage thread.
     pub submissions: Vec<Submission>,
     /// One buffer of frames per peer.

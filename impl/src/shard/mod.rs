@@ -10,6 +10,7 @@ mod context;
 mod frames;
 mod io;
 mod legacy;
+mod note;
 mod pending;
 mod replica;
 mod requests;
@@ -31,6 +32,7 @@ pub use timers::Millis;
 use crate::{
     applier::{Done, GroupKey, Job, JobName, Outcome, QueryId, Work},
     store::{entry::Entry, prefix::Local, space::Room, submission::Completion},
+    trace::Recorder,
 };
 use context::Context;
 use rand::{SeedableRng, rngs::StdRng};
@@ -141,7 +143,21 @@ impl Shard {
         }
         self.maybe_checkpoint();
         self.legacy_flush();
+        self.take_trace();
         std::mem::take(&mut self.ctx.out)
+    }
+
+    /// The last records of the process, which ends in order.
+    pub fn end_trace(&mut self) -> Vec<u8> {
+        self.ctx.trace.iter_mut().for_each(Recorder::end);
+        self.take_trace();
+        std::mem::take(&mut self.ctx.out.trace)
+    }
+
+    fn take_trace(&mut self) {
+        if let Some(trace) = &mut self.ctx.trace {
+            self.ctx.out.trace = trace.take();
+        }
     }
 
     /// When [`Shard::turn`] must be called at the latest, even if nothing arrives.

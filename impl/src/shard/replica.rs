@@ -3,6 +3,7 @@
 use super::{
     context::Context,
     io::{LogRead, Operation, ReadFor, Request},
+    note,
     pending::{PendingReads, PendingWrite, PendingWrites},
     response::{Rejection, Response},
     send::Sends,
@@ -23,6 +24,7 @@ use roadstead_spec::{
     EntryId, GroupId, Index, NodeId, Term,
     outbox::{Action, Outbox, Ticket, Write},
     raft::{self, Append, Event, Origin, Params, Refused, State, TermAt},
+    trace::Fact,
     wire::body::PayloadSpan,
 };
 
@@ -95,7 +97,11 @@ impl Replica {
     pub(crate) fn step(&mut self, ctx: &mut Context, event: Event, payloads: Payloads<'_>) {
         let (term, leads) = (self.state.hard.term, self.leads());
         let mut effects = std::mem::take(&mut ctx.effects);
+        let recorded = ctx.trace.is_some().then(|| event.clone());
         raft::step(&self.params, &mut self.state, event, &mut effects);
+        if let Some(event) = recorded {
+            effects = self.note_step(ctx, event, effects);
+        }
         let mut actions = std::mem::take(&mut ctx.actions);
         self.outbox.accept(effects.drain(..), &mut actions);
         ctx.effects = effects;
@@ -105,6 +111,7 @@ impl Replica {
 
     /// The disk has everything through `ticket`.
     pub(crate) fn durable(&mut self, ctx: &mut Context, ticket: Ticket) {
+        self.note(ctx, || Fact::Durable { through: ticket });
         let mut actions = std::mem::take(&mut ctx.actions);
         self.outbox.durable(ticket, &mut actions);
         self.waits_for_disk = (self.outbox.pending() > 0).then_some(ctx.now);
@@ -186,6 +193,11 @@ impl Replica {
     }
 
     fn submit(&self, ctx: &mut Context, ticket: Ticket, write: submission::Write) {
+        if let Some(trace) = &mut ctx.trace
+            && let Some(fact) = note::issued(ticket, &write)
+        {
+            trace.record(self.group, self.key.incarnation, &fact);
+        }
         ctx.out.submissions.push(Submission { local: self.local, incarnation: self.key.incarnation, ticket: ticket.0, write });
     }
 
@@ -308,6 +320,12 @@ impl Replica {
         let answers_from = self.writes.first().filter(|index| *index <= self.apply.given);
         ctx.out.job(self.key, Work::Apply { first, entries, answers_from });
         self.run_reads(ctx);
+    }
+
+    /// The state machine goes on from a snapshot.
+    pub(crate) fn snapshot_installed(&mut self, ctx: &mut Context, at: EntryId) {
+        self.note(ctx, || Fact::Installed { at });
+        self.applied(ctx, at, Vec::new());
     }
 
     /// The state machine has applied through an entry and answers the commands that somebody waits for.

@@ -171,7 +171,7 @@ impl Replica {
 
     /// The connection to `peer` broke.
     pub(crate) fn unreachable(&mut self, ctx: &mut Context, peer: NodeId) {
-        self.sends.forget(peer);
+        self.forget_appends(ctx, peer);
         if self.leads() {
             self.step(ctx, Event::Unreachable { peer }, Payloads::None);
         }

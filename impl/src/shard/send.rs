@@ -4,13 +4,15 @@ use super::{
     context::{Context, encoded},
     io::{LogRead, ReadFor},
     legacy::is_legacy_round,
+    note::note_sent,
     replica::Replica,
 };
-use crate::store::entry::Entry;
+use crate::{store::entry::Entry, trace};
 use roadstead_spec::{
-    Index, NodeId, Term,
-    outbox::Released,
+    GroupId, Index, NodeId, Term,
+    outbox::{Released, Ticket},
     raft::{Message, Round, Slice},
+    trace::{Content, Fact},
     wire::body::{EntryKind, PAYLOAD_HEADER_BYTES, Route, encode_raft},
 };
 use std::collections::VecDeque;
@@ -25,6 +27,14 @@ struct Waiting {
     slice: Slice,
     commit: Index,
     round: Round,
+    /// The write that it had waited for.
+    after: Ticket,
+}
+
+impl Waiting {
+    fn message(&self) -> Message {
+        Message::AppendEntries { term: self.term, slice: self.slice.clone(), commit: self.commit, round: self.round }
+    }
 }
 
 /// Appends that wait for the log reader, per peer and in order: a later one never overtakes.
@@ -38,9 +48,10 @@ impl Sends {
         self.waiting.iter_mut().find(|(other, _)| *other == peer).map(|(_, queue)| queue)
     }
 
-    /// Forgets what waits for `peer`: its connection broke.
-    pub(crate) fn forget(&mut self, peer: NodeId) {
-        self.waiting.retain(|(other, _)| *other != peer);
+    /// Takes out what waits for `peer`.
+    fn take(&mut self, peer: NodeId) -> VecDeque<Waiting> {
+        let place = self.waiting.iter().position(|(other, _)| *other == peer);
+        place.map(|place| self.waiting.swap_remove(place).1).unwrap_or_default()
     }
 
     /// Appends that wait, over all peers.
@@ -52,32 +63,39 @@ impl Sends {
 impl Replica {
     /// Puts a message that the outbox released on its way.
     pub(crate) fn send(&mut self, ctx: &mut Context, released: Released) {
+        let after = released.after();
         let (to, message) = released.into_parts();
         if self.answer_legacy(ctx, to, &message) {
             ctx.counters.messages_sent += 1;
-            return;
+            return self.note(ctx, || Fact::Sent { to, message, after, content: Content::none(), translated: true });
         }
         if !ctx.reaches(self.group, to) || answers_closed_connection(&message) {
-            return; // the core learns of the broken connection by `Unreachable`, and heartbeats probe
+            // The core learns of the broken connection by `Unreachable`, and heartbeats probe.
+            return self.note(ctx, || Fact::Dropped { to, message, after });
         }
         if let Message::AppendEntries { slice, .. } = &message
             && !slice.is_empty()
             && self.spares(ctx, to, slice)
         {
-            return; // heartbeats probe, and bring everything once the member has room
+            // Heartbeats probe, and bring everything once the member has room.
+            return self.note(ctx, || Fact::Dropped { to, message, after });
         }
         ctx.counters.messages_sent += 1;
         match message {
             Message::AppendEntries { term, slice, commit, round } if !slice.is_empty() => {
-                let waiting = Waiting { term, slice, commit, round };
+                let waiting = Waiting { term, slice, commit, round, after };
                 match self.sends.queue(to) {
-                    Some(queue) if queue.len() >= WAITING_MAX => ctx.counters.dropped += 1,
+                    Some(queue) if queue.len() >= WAITING_MAX => {
+                        ctx.counters.dropped += 1;
+                        self.drop_append(ctx, to, &waiting);
+                    }
                     Some(queue) => queue.push_back(waiting),
                     None => self.send_or_read(ctx, to, waiting),
                 }
             }
             message => {
                 let route = self.route(ctx, to);
+                note_sent(&route, ctx, &message, after, Content::none);
                 put(&route, ctx, &message, self.state.commit, []);
             }
         }
@@ -104,10 +122,20 @@ impl Replica {
         self.sends.waiting.push((to, VecDeque::from([append])));
     }
 
+    /// Forgets what waits for `peer`: its connection broke.
+    pub(crate) fn forget_appends(&mut self, ctx: &mut Context, to: NodeId) {
+        for append in self.sends.take(to) {
+            self.drop_append(ctx, to, &append);
+        }
+    }
+
+    fn drop_append(&self, ctx: &mut Context, to: NodeId, append: &Waiting) {
+        self.note(ctx, || Fact::Dropped { to, message: append.message(), after: append.after });
+    }
+
     /// Entries for `to` came from the log; an empty list means that they could not be read.
     pub(crate) fn send_read(&mut self, ctx: &mut Context, to: NodeId, from: Index, entries: &[Entry]) {
-        let Some(place) = self.sends.waiting.iter().position(|(peer, _)| *peer == to) else { return };
-        let (_, mut queue) = self.sends.waiting.swap_remove(place);
+        let mut queue = self.sends.take(to);
         let Some(append) = queue.pop_front() else { return };
         if append.slice.prev.index.next() != from {
             // The question was asked for an append of an earlier connection.
@@ -122,9 +150,14 @@ impl Replica {
                 queue.push_front(Waiting { slice, ..append });
             }
             let terms_match = (from.0..=last.0).zip(entries).all(|(index, entry)| now.term_of(Index(index)) == Some(entry.term));
+            let now = Waiting { slice: now, ..append };
             if terms_match {
-                send_append(&self.route(ctx, to), ctx, Waiting { slice: now, ..append }, entries.iter());
+                send_append(&self.route(ctx, to), ctx, now, entries.iter());
+            } else {
+                self.drop_append(ctx, to, &now);
             }
+        } else {
+            self.drop_append(ctx, to, &append);
         }
         // Whatever is in memory by now goes out; the first that is not asks again, and the rest waits behind it.
         while let Some(append) = queue.pop_front() {
@@ -154,7 +187,7 @@ fn put<'a>(route: &Route, ctx: &mut Context, message: &Message, commit: Index, p
 
 /// Builds one or more frames: each carries as many entries as fit, and at least one. Both halves of a split are valid messages, sent in order.
 fn send_append<'a>(route: &Route, ctx: &mut Context, append: Waiting, entries: impl Iterator<Item = &'a Entry> + Clone) {
-    let Waiting { term, mut slice, commit, round } = append;
+    let Waiting { term, mut slice, commit, round, after } = append;
     let bytes_max = ctx.options.limits.max_frame_bytes;
     let mut entries = entries.take(slice.entries() as usize);
     loop {
@@ -172,8 +205,10 @@ fn send_append<'a>(route: &Route, ctx: &mut Context, append: Waiting, entries: i
             Some((now, later)) => (now, Some(later)),
             None => (slice, None),
         };
-        let payloads = entries.clone().take(now.entries() as usize).map(|entry| (entry.kind, &entry.payload[..]));
+        let (first, count) = (now.prev.index.next(), now.entries() as usize);
+        let payloads = entries.clone().take(count).map(|entry| (entry.kind, &entry.payload[..]));
         let message = Message::AppendEntries { term, slice: now, commit, round };
+        note_sent(route, ctx, &message, after, || trace::content(first, entries.clone().take(count)));
         put(route, ctx, &message, commit, payloads);
         let Some(later) = later else { return };
         entries.by_ref().take(fitting).for_each(drop);

@@ -20,6 +20,7 @@ use roadstead_spec::{
     EntryId, NodeId,
     outbox::Outbox,
     raft::{self, Event, LogShape, Params},
+    trace::Fact,
 };
 
 /// What a group is opened with.
@@ -169,6 +170,7 @@ fn replica(
         params,
         state,
     };
+    replica.note(ctx, || Fact::Recovered { params: Box::new(replica.params.clone()), state: Box::new(replica.state.clone()) });
     replica.reset_election_timer(ctx);
     if alone {
         replica.step(ctx, Event::ElectionTimeout, Payloads::None); // nobody else could lead: no need to wait
@@ -195,8 +197,11 @@ const TRANSFER_KEEPS_TIMES: u64 = 10;
 impl Replica {
     fn done(&mut self, ctx: &mut Context, outcome: Outcome) {
         match outcome {
-            Outcome::Applied { through, answers } => self.applied(ctx, through, answers),
-            Outcome::Installed { applied, .. } => self.applied(ctx, applied, Vec::new()),
+            Outcome::Applied { through, answers, content } => {
+                self.note(ctx, || Fact::Applied { content });
+                self.applied(ctx, through, answers);
+            }
+            Outcome::Installed { applied, .. } => self.snapshot_installed(ctx, applied),
             Outcome::SnapshotOpened { transfer, at } => self.snapshot_opened(ctx, transfer, at),
             Outcome::SnapshotChunk { transfer, chunk } => self.snapshot_chunk(ctx, transfer, chunk),
             Outcome::SnapshotGone { transfer, .. } => self.snapshot_gone(ctx, transfer),

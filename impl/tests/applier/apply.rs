@@ -12,7 +12,7 @@ fn answers_come_per_command_and_noops_only_move_the_applied_index() {
     let mut node = Node::with_groups(&[1]);
     let entries = vec![noop(1), command(1, "put a 1"), noop(2), command(2, "put b 2")];
     let outcome = node.one(group(1), Work::Apply { first: Index(1), entries, answers_from: Some(Index(3)) });
-    let Outcome::Applied { through, answers } = outcome else { panic!("{outcome:?}") };
+    let Outcome::Applied { through, answers, .. } = outcome else { panic!("{outcome:?}") };
     assert_eq!(through, id(2, 4));
     assert_eq!(answers, [(Index(4), "2".into())], "index 2 was not asked for, index 3 is a no-op");
     let outcome = node.one(group(1), Work::Apply { first: Index(5), entries: vec![command(2, "del a")], answers_from: None });
@@ -35,7 +35,7 @@ fn all_groups_of_a_turn_share_one_commit_and_none_is_synced() {
     let throughs: Vec<_> = done
         .iter()
         .map(|done| match done {
-            Done::Group(key, Outcome::Applied { through, answers }) => (key.local.0, through.index.0, answers.len()),
+            Done::Group(key, Outcome::Applied { through, answers, .. }) => (key.local.0, through.index.0, answers.len()),
             other => panic!("{other:?}"),
         })
         .collect();

@@ -39,12 +39,14 @@ pub(super) struct Place {
     pub(super) endpoint: HostPort,
     /// `DIR/nN`.
     pub(super) folder: PathBuf,
+    /// Where it records what it does, as an absolute path.
+    pub(super) trace: Option<PathBuf>,
 }
 
 impl Place {
     fn new(dir: &Path, id: u32, port: u16) -> Self {
         let endpoint = HostPort { host: Ipv4Addr::LOCALHOST.to_string(), port };
-        Self { id, endpoint, folder: dir.join(format!("n{id}")) }
+        Self { id, endpoint, folder: dir.join(format!("n{id}")), trace: None }
     }
 
     /// Its configuration.
@@ -78,7 +80,10 @@ impl Layout {
         }
         let groups = choose_groups(args, kept)?;
         let port = args.port.or_else(|| kept.first().map(|first| first.listen.port())).unwrap_or(PORT);
-        let places: Vec<Place> = (1..=nodes).map(|id| Place::new(&args.dir, id, port.saturating_add(id as u16 - 1))).collect();
+        let trace = args.trace.as_deref().map(std::path::absolute).transpose();
+        let trace = trace.map_err(|error| Failure::failed(format!("--trace: {error}")))?;
+        let place = |id| Place { trace: trace.clone(), ..Place::new(&args.dir, id, port.saturating_add(id as u16 - 1)) };
+        let places: Vec<Place> = (1..=nodes).map(place).collect();
         for place in &places {
             check_port(place)?;
         }
@@ -213,7 +218,7 @@ mod tests {
     };
 
     fn args(dir: &Path) -> Args {
-        Args { nodes: None, groups: None, dir: dir.join("cluster"), port: None, fresh: false }
+        Args { nodes: None, groups: None, dir: dir.join("cluster"), port: None, fresh: false, trace: None }
     }
 
     /// The first of eight ports in a row that are free now. They lie below those that the system gives to the connections of other tests.

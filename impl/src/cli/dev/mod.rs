@@ -42,6 +42,9 @@ pub(super) struct Args {
     /// Port of the first node; the others listen on the next ones [default: that of the folder, else 7400]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=65_000))]
     port: Option<u16>,
+    /// Record everything that the nodes are told and do, to be judged later (docs/judging.md)
+    #[arg(long, value_name = "DIR")]
+    trace: Option<PathBuf>,
     /// Delete the nodes of the folder, with their data, and begin anew
     #[arg(long)]
     fresh: bool,

@@ -1,6 +1,7 @@
 //! One node's process: started by us or by hand, alive or not, stopped in the end.
 
 use std::{
+    ffi::OsStr,
     fs::{self, OpenOptions},
     io::{self, Read, Seek, SeekFrom},
     os::unix::process::{CommandExt, ExitStatusExt},
@@ -44,6 +45,7 @@ impl Process {
         let child = Command::new(program)
             .args(["node", "--exit-with-stdin", "--config"])
             .arg(place.config())
+            .args(place.trace.iter().flat_map(|folder| [OsStr::new("--trace"), folder.as_os_str()]))
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -144,7 +146,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("script"), script).unwrap();
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/scripted-node");
-        let place = Place { id: 1, endpoint: "127.0.0.1:1".parse().unwrap(), folder: dir.path().to_owned() };
+        let place = Place { id: 1, endpoint: "127.0.0.1:1".parse().unwrap(), folder: dir.path().to_owned(), trace: None };
         (dir, program, place)
     }
 

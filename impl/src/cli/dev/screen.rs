@@ -57,7 +57,8 @@ impl Screen {
 
     /// The command that starts a node again by hand.
     pub(super) fn restart_command(&self, place: &Place) -> String {
-        format!("{} node --config {}", self.program, quoted(&place.config()))
+        let trace = place.trace.as_ref().map_or(String::new(), |folder| format!(" --trace {}", quoted(folder)));
+        format!("{} node --config {}{trace}", self.program, quoted(&place.config()))
     }
 
     /// Says where everything is and what to try.

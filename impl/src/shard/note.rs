@@ -1,0 +1,61 @@
+//! What the shard records of a run, as `roadstead_spec::trace` defines it. Without a trace each of these costs a branch.
+
+use super::{context::Context, replica::Replica};
+use crate::{store::submission, trace};
+use roadstead_spec::{
+    GroupId, Index, NodeId,
+    outbox::Ticket,
+    raft::{Effect, Event, Message},
+    trace::{Content, Digest, Fact, Written},
+    wire::body::{PayloadSpan, Route},
+};
+
+impl Replica {
+    /// Records what happened to this group.
+    pub(crate) fn note(&self, ctx: &mut Context, fact: impl FnOnce() -> Fact) {
+        ctx.note(self.group, self.key.incarnation, fact);
+    }
+
+    /// Records a step; the effects come back.
+    pub(super) fn note_step(&self, ctx: &mut Context, event: Event, effects: Vec<Effect>) -> Vec<Effect> {
+        let fact = Fact::Stepped { event, effects, after: Digest::of_state(&self.state) };
+        if let Some(trace) = &mut ctx.trace {
+            trace.record(self.group, self.key.incarnation, &fact);
+        }
+        match fact {
+            Fact::Stepped { effects, .. } => effects,
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The record of a write, as the disk is told; the storage thread's own changes have none.
+pub(super) fn issued(ticket: Ticket, write: &submission::Write) -> Option<Fact> {
+    let (write, append) = match write {
+        submission::Write::Persist { hard, truncate_from, append } => {
+            (Written::Persist { hard: *hard, truncate_from: *truncate_from }, append.as_ref())
+        }
+        submission::Write::Install { hard, at, keep_suffix, .. } => {
+            (Written::Install { hard: *hard, at: *at, keep_suffix: *keep_suffix }, None)
+        }
+        submission::Write::Compact { through } => return Some(Fact::Compacted { through: *through }),
+        submission::Write::Registry(_) => return None,
+    };
+    let content = append.map_or_else(Content::none, |append| trace::content(append.first, &append.entries));
+    Some(Fact::Issued { ticket, write, content })
+}
+
+/// The record of a message that came.
+pub(super) fn received(from: NodeId, message: &Message, spans: &[PayloadSpan], body: &[u8], translated: bool) -> Fact {
+    let digest = |span: &PayloadSpan| Digest::of(span.kind as u8, body.get(span.range.clone()).unwrap_or_default());
+    let first = spans.first().map_or(Index(0), |span| span.index);
+    let content = Content::new(first, spans.iter().map(|span| (span.term, digest(span))));
+    Fact::Received { from, message: message.clone(), content, translated }
+}
+
+/// Records that a message leaves.
+pub(super) fn note_sent(route: &Route, ctx: &mut Context, message: &Message, after: Ticket, content: impl FnOnce() -> Content) {
+    let to = route.to;
+    let translated = route.group == GroupId::DEFAULT && ctx.legacy.speaks_legacy(to);
+    ctx.note(route.group, route.incarnation, || Fact::Sent { to, message: message.clone(), after, content: content(), translated });
+}

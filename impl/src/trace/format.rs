@@ -1,0 +1,156 @@
+//! The file of one boot: [`MAGIC`], a frame with the [`Header`], a frame per record.
+//!
+//! ```text
+//! frame: u32 length of the payload, u32 CRC-32 of the payload (both little-endian), payload
+//! payload: postcard of Header, or of (sequence, What)
+//! ```
+
+use roadstead_spec::{
+    NodeId,
+    trace::{FORMAT, What},
+};
+use serde::{Deserialize, Serialize};
+
+/// First bytes of a file.
+pub const MAGIC: [u8; 8] = *b"ROADTRCE";
+
+/// Largest payload that a reader believes. A record holds at most some thousand entries of eleven bytes, or a log's runs.
+pub const RECORD_BYTES_MAX: usize = 64 << 20;
+
+const FRAME_HEAD_BYTES: usize = 8;
+
+/// Whose records these are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// Version of the records.
+    pub format: u32,
+    /// The node.
+    pub node: NodeId,
+    /// Names the life of its data folder: a wiped one has another.
+    pub store: u128,
+    /// Counts the starts of the process on this data folder, without a gap.
+    pub boot: u64,
+    /// Release that wrote the file.
+    pub release: String,
+}
+
+impl Header {
+    /// The header of a boot of this release.
+    pub fn new(node: NodeId, store: u128, boot: u64) -> Self {
+        Self { format: FORMAT, node, store, boot, release: env!("CARGO_PKG_VERSION").to_owned() }
+    }
+}
+
+/// The file's name: files sort by node and boot.
+pub fn file_name(node: NodeId, boot: u64) -> String {
+    format!("node-{:03}-boot-{boot:06}.trace", node.0)
+}
+
+/// Why a frame cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadFrame {
+    /// The bytes end within it: at the end of a file, what a kill leaves of the last write.
+    #[error("it ends too early")]
+    Short,
+    /// Its checksum, or its length, is wrong.
+    #[error("its checksum is wrong")]
+    Damaged,
+    /// It is whole, but says nothing that this release understands.
+    #[error("it does not decode; another release may have written it")]
+    Foreign,
+}
+
+/// Appends a frame.
+pub fn encode_frame(payload: &impl Serialize, out: &mut Vec<u8>) -> Result<(), postcard::Error> {
+    let start = out.len();
+    out.extend_from_slice(&[0; FRAME_HEAD_BYTES]);
+    let begun = std::mem::take(out);
+    *out = postcard::to_extend(payload, begun)?;
+    let body = out.get(start + FRAME_HEAD_BYTES..).unwrap_or_default();
+    let head = (body.len() as u32, crc32fast::hash(body));
+    if let Some(place) = out.get_mut(start..start + FRAME_HEAD_BYTES) {
+        place[..4].copy_from_slice(&head.0.to_le_bytes());
+        place[4..].copy_from_slice(&head.1.to_le_bytes());
+    }
+    Ok(())
+}
+
+/// The payload of the frame at the start of `bytes`, and the frame's length.
+pub fn parse_frame(bytes: &[u8]) -> Result<(&[u8], usize), BadFrame> {
+    let (head, rest) = bytes.split_at_checked(FRAME_HEAD_BYTES).ok_or(BadFrame::Short)?;
+    let number = |range| head.get(range).and_then(|bytes: &[u8]| bytes.try_into().ok()).map(u32::from_le_bytes).ok_or(BadFrame::Short);
+    let (length, crc) = (number(0..4)? as usize, number(4..8)?);
+    if length == 0 || length > RECORD_BYTES_MAX {
+        return Err(BadFrame::Damaged);
+    }
+    let payload = rest.get(..length).ok_or(BadFrame::Short)?;
+    if crc32fast::hash(payload) != crc {
+        return Err(BadFrame::Damaged);
+    }
+    Ok((payload, FRAME_HEAD_BYTES + length))
+}
+
+/// The header of a file, and where its records begin.
+pub fn parse_head(bytes: &[u8]) -> Result<(Header, usize), BadFrame> {
+    let rest = match bytes.split_at_checked(MAGIC.len()) {
+        Some((magic, rest)) if magic == MAGIC => rest,
+        Some(_) => return Err(BadFrame::Foreign),
+        None => return Err(BadFrame::Short),
+    };
+    let (payload, length) = parse_frame(rest)?;
+    let header: Header = postcard::from_bytes(payload).map_err(|_| BadFrame::Foreign)?;
+    if header.format != FORMAT {
+        return Err(BadFrame::Foreign);
+    }
+    Ok((header, MAGIC.len() + length))
+}
+
+/// A record's payload.
+pub(super) fn encode_record(sequence: u64, what: &impl Serialize, out: &mut Vec<u8>) -> Result<(), postcard::Error> {
+    encode_frame(&(sequence, what), out)
+}
+
+/// Reads what [`encode_frame`] was given as `(sequence, what)`.
+///
+/// # Errors
+/// [`BadFrame::Foreign`].
+pub fn parse_record(payload: &[u8]) -> Result<(u64, What), BadFrame> {
+    postcard::from_bytes(payload).map_err(|_| BadFrame::Foreign)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file() -> (Vec<u8>, usize) {
+        let mut bytes = MAGIC.to_vec();
+        encode_frame(&Header::new(NodeId(3), 7, 2), &mut bytes).unwrap();
+        let head = bytes.len();
+        encode_record(0, &What::Booted { format: FORMAT }, &mut bytes).unwrap();
+        (bytes, head)
+    }
+
+    #[test]
+    fn a_file_is_read_back() {
+        let (bytes, head) = file();
+        let (header, at) = parse_head(&bytes).unwrap();
+        assert_eq!((header, at), (Header::new(NodeId(3), 7, 2), head));
+        let (payload, length) = parse_frame(&bytes[at..]).unwrap();
+        assert_eq!(at + length, bytes.len());
+        assert_eq!(parse_record(payload), Ok((0, What::Booted { format: FORMAT })));
+    }
+
+    /// Goal: no cut and no flipped bit is taken for a record, and none of them panics.
+    #[test]
+    fn a_cut_is_short_and_a_flipped_bit_is_damage() {
+        let (bytes, head) = file();
+        for cut in head..bytes.len() {
+            assert_eq!(parse_frame(&bytes[head..cut]), Err(BadFrame::Short), "cut at {cut}");
+        }
+        for bit in head * 8..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(parse_frame(&flipped[head..]).is_err(), "bit {bit}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Encodes records into a buffer. It knows no file: the shard that owns it touches none.
+
+use super::format::encode_record;
+use crate::store::entry::Entry;
+use roadstead_spec::{
+    GroupId, Incarnation, Index,
+    trace::{Content, Digest, FORMAT, Fact},
+};
+use serde::Serialize;
+
+/// [`roadstead_spec::trace::What`], by reference: the same bytes, and nothing is moved or copied for them.
+#[derive(Serialize)]
+enum What<'a> {
+    Booted { format: u32 },
+    Group { group: GroupId, incarnation: Incarnation, fact: &'a Fact },
+    Ended,
+}
+
+/// Numbers and encodes the records of a boot.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    next: u64,
+    buffer: Vec<u8>,
+}
+
+impl Recorder {
+    /// Begins a boot.
+    pub(crate) fn new() -> Self {
+        let mut recorder = Self { next: 0, buffer: Vec::new() };
+        recorder.put(&What::Booted { format: FORMAT });
+        recorder
+    }
+
+    /// Records what happened to a group.
+    pub(crate) fn record(&mut self, group: GroupId, incarnation: Incarnation, fact: &Fact) {
+        self.put(&What::Group { group, incarnation, fact });
+    }
+
+    /// Records that the process ends in order.
+    pub(crate) fn end(&mut self) {
+        self.put(&What::Ended);
+    }
+
+    /// What was recorded since the last time.
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        let room = self.buffer.len();
+        std::mem::replace(&mut self.buffer, Vec::with_capacity(room))
+    }
+
+    fn put(&mut self, what: &What<'_>) {
+        let (sequence, length) = (self.next, self.buffer.len());
+        self.next += 1;
+        if let Err(error) = encode_record(sequence, what, &mut self.buffer) {
+            // Its number is missing from the file then, which replay sees.
+            self.buffer.truncate(length);
+            tracing::error!(%error, "a record of the trace could not be encoded; this is a defect of Roadstead, please report it");
+        }
+    }
+}
+
+/// The record of these entries' bytes.
+pub(crate) fn content<'a>(first: Index, entries: impl IntoIterator<Item = &'a Entry>) -> Content {
+    Content::new(first, entries.into_iter().map(|entry| (entry.term, Digest::of(entry.kind as u8, &entry.payload))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::{parse_frame, parse_record};
+    use roadstead_spec::{outbox::Ticket, trace};
+
+    #[test]
+    fn what_is_recorded_is_what_is_read() {
+        let fact = Fact::Durable { through: Ticket(300) };
+        let mut recorder = Recorder::new();
+        recorder.record(GroupId::DEFAULT, Incarnation(9), &fact);
+        recorder.end();
+        let bytes = recorder.take();
+        let (mut read, mut rest) = (Vec::new(), &bytes[..]);
+        while !rest.is_empty() {
+            let (payload, length) = parse_frame(rest).unwrap();
+            read.push(parse_record(payload).unwrap());
+            rest = &rest[length..];
+        }
+        let group = trace::What::Group { group: GroupId::DEFAULT, incarnation: Incarnation(9), fact };
+        assert_eq!(read, [(0, trace::What::Booted { format: FORMAT }), (1, group), (2, trace::What::Ended)]);
+    }
+}
