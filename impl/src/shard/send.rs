@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{store::entry::Entry, trace};
 use roadstead_spec::{
-    GroupId, Index, NodeId, Term,
+    Index, NodeId, Term,
     outbox::{Released, Ticket},
     raft::{Message, Round, Slice},
     trace::{Content, Fact},
