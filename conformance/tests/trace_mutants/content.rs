@@ -72,7 +72,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             },
         )
     }),
-    ("a released message is neither sent nor dropped", &[Rule::Duty1, Rule::Duty5], |tape, share| {
+    ("a released message is neither sent nor dropped", &[Rule::Duty1, Rule::Duty5, Rule::Duty6], |tape, share| {
         drop_one(tape, share, |fact| matches!(fact, Fact::Sent { content, .. } if content.entries.is_empty()))
     }),
     ("a snapshot is taken of what is not applied", &[Rule::Duty5], |tape, share| {
