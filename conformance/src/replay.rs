@@ -124,7 +124,7 @@ impl Replay {
     fn hear(&mut self, number: usize, place: Place, record: Record) -> Option<Rejection> {
         self.figures.records += 1;
         let seat = seat(&record);
-        let (node, sequence) = (record.node, record.sequence);
+        let sequence = record.sequence;
         if let Some(seat) = seat {
             let recent = self.recent.entry(seat).or_default();
             if recent.len() == STORY_MAX {
@@ -133,7 +133,7 @@ impl Replay {
             recent.push_back(place);
         }
         let broken = self.judge.hear(record).err()?;
-        Some(self.reject(number, node, place.boot, sequence, seat, broken))
+        Some(self.reject(number, place.boot, sequence, seat, broken))
     }
 
     fn over(&mut self, number: usize, end: End) -> Option<Rejection> {
@@ -158,7 +158,7 @@ impl Replay {
         let number = self.streams.iter().position(|stream| stream.node == seat.0)?;
         let place = self.recent.get(&seat).and_then(|recent| recent.back()).copied()?;
         let sequence = self.streams.get(number)?.again(place).map_or(0, |record| record.sequence);
-        Some(self.reject(number, seat.0, place.boot, sequence, Some(seat), broken))
+        Some(self.reject(number, place.boot, sequence, Some(seat), broken))
     }
 
     /// Every stream that is not over waits for a message that nobody will have sent any more. The one to blame waits for a node that has no more to tell;
@@ -183,17 +183,18 @@ impl Replay {
             if let Some(seat) = seat {
                 self.recent.entry(seat).or_default().push_back(place);
             }
-            self.reject(number, record.node, place.boot, record.sequence, seat, Judge::nobody_sent(&record))
+            self.reject(number, place.boot, record.sequence, seat, Judge::nobody_sent(&record))
         }))
     }
 
-    fn reject(&self, number: usize, node: NodeId, boot: u32, record: u64, seat: Option<Seat>, broken: Broken) -> Rejection {
+    fn reject(&self, number: usize, boot: u32, record: u64, seat: Option<Seat>, broken: Broken) -> Rejection {
         let Broken { rule, why } = broken;
         let stream = self.streams.get(number);
         let file = stream.and_then(|stream| stream.boots.get(boot as usize)).map_or(String::new(), files::BootFile::name);
         let places = seat.and_then(|seat| self.recent.get(&seat)).into_iter().flatten();
         let story = places.filter_map(|place| stream?.again(*place)).map(|record| print::record(&record)).collect();
         let group = seat.map(|(_, group, incarnation)| (group, incarnation));
+        let node = stream.map_or(NodeId(0), |stream| stream.node);
         Rejection { file, record, node, group, rule, why, story }
     }
 

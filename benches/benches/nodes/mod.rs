@@ -203,9 +203,21 @@ impl Node {
 
     /// One turn, and what disk and state machines say to it; returns the frames for the peers.
     fn turn(&mut self, now: Millis) -> Vec<(NodeId, Vec<u8>)> {
-        let Outputs { mut submissions, peers, clients, mut jobs, log_reads, local, lifecycle, legacy_requests, legacy_answers, closes } =
-            self.shard.turn(now, true, &mut self.inbox);
+        let Outputs {
+            mut submissions,
+            peers,
+            clients,
+            mut jobs,
+            log_reads,
+            local,
+            lifecycle,
+            legacy_requests,
+            legacy_answers,
+            closes,
+            trace,
+        } = self.shard.turn(now, true, &mut self.inbox);
         assert!(clients.is_empty() && log_reads.is_empty(), "all clients are local, all entries that are needed are in memory");
+        assert!(trace.is_empty(), "nothing is recorded");
         assert!(legacy_requests.is_empty() && legacy_answers.is_empty() && closes.is_empty(), "all peers speak the extended header");
         assert!(lifecycle.iter().all(|change| !matches!(change, Lifecycle::Failed(..))), "no group fails: {lifecycle:?}");
         if !submissions.is_empty() {

@@ -168,11 +168,9 @@ impl Judge {
             self.contents.entry((group, incarnation)).or_default().see(content)?;
         }
         match &fact {
-            Fact::Sent { to, message, content, translated, .. } => {
-                if !translated {
-                    carries(message, content)?;
-                    self.mail.put(&Parcel::new((node, *to, group, incarnation), message, content));
-                }
+            Fact::Sent { to, message, content, translated: false, .. } => {
+                carries(message, content)?;
+                self.mail.put(&Parcel::new((node, *to, group, incarnation), message, content));
             }
             Fact::Received { from, message, content, translated } => {
                 carries(message, content)?;
