@@ -78,7 +78,7 @@ pub fn register(catalog: &mut Catalog) {
         Tier::Ci,
         "4 timeouts, 3 writes, 3 heartbeats each, 3 breaks, 2 stops",
         wide(),
-        Plan::steps(1, 3_000_000).length(300),
+        Plan::steps(1, 6_000_000).length(300),
     );
     let with = |mut world: Composed, put_in: fn(&mut Decisions)| {
         put_in(&mut world.decisions);

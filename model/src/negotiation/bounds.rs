@@ -96,7 +96,7 @@ pub fn register(catalog: &mut Catalog) {
         Tier::Ci,
         "all programs, 6 restarts, 6 connections, 8 requests",
         WIDE,
-        Plan::steps(1, 3_000_000).length(150),
+        Plan::steps(1, 18_000_000).length(150),
     );
     let with = |mut world: Negotiation, put_in: fn(&mut Decisions)| {
         put_in(&mut world.decisions);

@@ -70,7 +70,7 @@ pub fn register(catalog: &mut Catalog) {
         .search("storage-states", Tier::Ci, "1 group, 2 entries, one overwritten, a snapshot, 2 syncs of the state, a crash", STATES)
         .golden(179_568, 37);
     world.search("storage-lives", Tier::Ci, "2 groups, 2 entries, a removal, a creation, 2 crashes", LIVES).golden(162_949, 36);
-    world.walks("storage-walks", Tier::Ci, "2 groups, everything, 4 crashes", WIDE, Plan::steps(1, 5_000_000).length(150));
+    world.walks("storage-walks", Tier::Ci, "2 groups, everything, 4 crashes", WIDE, Plan::steps(1, 34_000_000).length(150));
     let with = |mut world: Storage, put_in: fn(&mut Decisions)| {
         put_in(&mut world.decisions);
         world
