@@ -1,6 +1,6 @@
 //! The record of a run on disk: what a node was told and did, precisely enough to judge it afterwards (`roadstead_spec::trace`).
 //!
-//! The shard encodes records into a buffer ([`Recorder`]); the event loop puts the buffer into the boot's file ([`TraceFile`]) *before* it carries out what
+//! The shard encodes records into a buffer (`Recorder`); the event loop puts the buffer into the boot's file ([`TraceFile`]) *before* it carries out what
 //! the records say. The file need not be synced for that: it survives the process, and whoever judges nodes kills processes. So a stream that a kill ends
 //! has nothing missing before its end, and nobody has to guess what a killed node had done. A power cut may take more; replay says so.
 //!
