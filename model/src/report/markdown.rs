@@ -14,8 +14,14 @@ way to break a law that its row names. Breadth-first search gives the shortest w
 script is a story that search does not find within its budget. Negative controls are changes that are no mistakes: nothing may convict them.
 ";
 
-/// Sentences of a story that are shown.
-const SENTENCES_MAX: usize = 40;
+/// A story of so many sentences is shown whole; of a longer one, the beginning and the end.
+const SENTENCES_MAX: usize = 24;
+
+/// Sentences that a longer story shows of its beginning.
+const SENTENCES_FIRST: usize = 8;
+
+/// Sentences that a longer story shows of its end.
+const SENTENCES_LAST: usize = 12;
 
 /// The document. It holds nothing that differs from run to run: its diff is what has changed.
 pub fn mutants_document(hunted: &[Hunted]) -> String {
@@ -58,11 +64,15 @@ fn counterexample(one: &Hunted, text: &mut String) {
     let Some(found) = &one.counterexample else { return };
     // A string takes whatever is written.
     let _ = write!(text, "\n### {}: {}\n\n{} ({}).\n\n", one.id, one.mechanism, one.bounds, one.engine);
-    for (sentence, number) in found.story.iter().zip(1..).take(SENTENCES_MAX) {
-        let _ = writeln!(text, "{number}. {}", sentence.lines().map(str::trim).collect::<Vec<_>>().join("; "));
-    }
-    if found.story.len() > SENTENCES_MAX {
-        let _ = writeln!(text, "\n… and {} more", found.story.len() - SENTENCES_MAX);
+    let all = found.story.len();
+    for (sentence, number) in found.story.iter().zip(1..) {
+        let is_shown = all <= SENTENCES_MAX || number <= SENTENCES_FIRST || number > all - SENTENCES_LAST;
+        if is_shown {
+            let _ = writeln!(text, "{number}. {}", sentence.lines().map(str::trim).collect::<Vec<_>>().join("; "));
+        } else if number == SENTENCES_FIRST + 1 {
+            // A paragraph between two lists, so that the second one begins with its own number.
+            let _ = writeln!(text, "\n… {} more …\n", all - SENTENCES_FIRST - SENTENCES_LAST);
+        }
     }
     let _ = writeln!(text, "\n**{}** is broken: {}", found.law, found.values);
 }
