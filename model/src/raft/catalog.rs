@@ -36,7 +36,7 @@ fn configurations(entry: &mut WorldEntry) {
     exhaust("raft-reads", Tier::Ci, READS, 261_873, 30);
     exhaust("raft-snapshots", Tier::Ci, SNAPSHOTS, 194_954, 33);
     exhaust("raft-crash", Tier::Ci, CRASH, 119_851, 39);
-    exhaust("raft-crashes-2", Tier::Ci, CRASHES_2, 69_650, 33);
+    exhaust("raft-crashes-2", Tier::Quick, CRASHES_2, 69_650, 33);
     // Too large to be exhausted in a night: all states up to some depth.
     let mut shallow = |name, scope: Scope, millions: u64| {
         entry.search(name, Tier::Nightly, scope.words, RaftWorld::new(scope.bounds)).limits(Limits::states(millions * 1_000_000));
