@@ -1,6 +1,6 @@
 //! Judges runs of real nodes afterwards.
 //!
-//! A node that is started with `--trace DIR` records everything that it was told and did (`roadstead_spec::trace`). [`replay`] reads the records of all nodes and
+//! A node that is started with `--trace DIR` records everything that it was told and did (`roadstead_spec::trace`). [`replay()`] reads the records of all nodes and
 //! executes them again: every step of the core gives the recorded effects and state, every law holds along it, and what the runtime did is what the outbox
 //! allowed it to do: the duties DUTY-1 to DUTY-6.
 //!
