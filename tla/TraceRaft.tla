@@ -85,7 +85,7 @@ Action(e) ==
       [] e.event = "Propose" -> Propose(n)
       [] e.event = "AcceptAppend" -> AcceptAppend(n, e.message)
       [] e.event = "RefuseAppend" -> RefuseAppend(n, e.message)
-      [] e.event = "AdvanceCommit" -> AdvanceCommit(n, e.index, sent)
+      [] e.event = "AdvanceCommit" -> e.index \in DOMAIN node[n].log /\ AdvanceCommit(n, e.index, sent)
       [] e.event = "Compact" -> Compact(n, e.index)
       [] e.event = "AcceptSnapshot" -> AcceptSnapshot(n, e.message)
       [] e.event = "Sync" -> Sync(n)

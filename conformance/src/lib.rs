@@ -15,6 +15,7 @@ pub mod judge;
 pub mod print;
 pub mod replay;
 pub mod stream;
+pub mod tla;
 pub mod verdict;
 
 pub use replay::{Options, replay};

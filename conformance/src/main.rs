@@ -8,9 +8,12 @@ use roadstead_conformance::{
     files::{self, Unreadable},
     replay,
     stream::{Next, Stream},
+    tla::{self, NoModule, Part},
     verdict::Verdict,
 };
+use roadstead_spec::GroupId;
 use std::{
+    fs,
     io::{self, BufWriter, IsTerminal, Write},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -37,15 +40,56 @@ enum Command {
         #[arg(long)]
         to_json: bool,
     },
+    /// Write a part of one group's run as a module for `tla/check traces`: 0 it is written, 2 it cannot be
+    Tla {
+        /// Folder with the *.trace files of all nodes
+        folder: PathBuf,
+        /// The group
+        #[arg(long, allow_negative_numbers = true)]
+        group: i32,
+        /// Where the module goes
+        #[arg(long, default_value = ".")]
+        out: PathBuf,
+        /// Events of the run to leave out before it begins
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        /// Most events of it
+        #[arg(long, default_value_t = 200)]
+        events: usize,
+    },
 }
 
 fn main() -> ExitCode {
-    let Command::Replay { folder, json, to_json } = Args::parse().command;
-    let done = if to_json { print_records(&folder) } else { judge(&folder, json) };
+    let done = match Args::parse().command {
+        Command::Replay { folder, to_json: true, .. } => print_records(&folder).map_err(NoModule::from),
+        Command::Replay { folder, json, .. } => judge(&folder, json).map_err(NoModule::from),
+        Command::Tla { folder, group, out, from, events } => write_module(&folder, &out, group, from, events),
+    };
     done.unwrap_or_else(|error| {
         eprintln!("{error}");
         ExitCode::from(2)
     })
+}
+
+fn write_module(folder: &Path, out: &Path, group: i32, from: u64, events: usize) -> Result<ExitCode, NoModule> {
+    let Some(group) = GroupId::new(group) else {
+        eprintln!("{group} is no group");
+        return Ok(ExitCode::from(2));
+    };
+    let window = tla::window(folder, Part { group, from, events })?;
+    let path = out.join(window.file_name());
+    let written = fs::create_dir_all(out).and_then(|()| fs::write(&path, window.to_string()));
+    written.map_err(|source| Unreadable::Io { path: path.clone(), source })?;
+    println!(
+        "{}: {} events from number {} on, entries {} to {}; {}",
+        path.display(),
+        window.events.len(),
+        window.first,
+        window.offset() + 1,
+        window.last(),
+        window.ended
+    );
+    Ok(ExitCode::SUCCESS)
 }
 
 fn judge(folder: &Path, json: bool) -> Result<ExitCode, Unreadable> {

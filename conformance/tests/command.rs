@@ -72,3 +72,13 @@ fn what_cannot_be_read_ends_with_2() {
     assert!(code == Some(2) && error.contains("keep each run in a folder of its own"), "{error}");
     assert_eq!(replay(folder.path(), &["--sideways"]).0, Some(2));
 }
+
+#[test]
+fn a_group_without_records_has_no_module() {
+    let folder = tempfile::tempdir().unwrap();
+    boot(folder.path(), 1, 1, [0, 1]);
+    let program = env!("CARGO_BIN_EXE_roadstead-conformance");
+    let Output { status, stderr, .. } = Command::new(program).arg("tla").arg(folder.path()).args(["--group", "3"]).output().unwrap();
+    let error = String::from_utf8(stderr).unwrap();
+    assert!(status.code() == Some(2) && error.contains("group 3: no records of it are here"), "{error}");
+}
