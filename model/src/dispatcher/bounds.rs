@@ -49,7 +49,7 @@ pub fn register(catalog: &mut Catalog) {
         Tier::Ci,
         "3 groups, 3 lives, 20 frames, 8 registrations",
         WIDE,
-        Plan::steps(1, 24_000_000).length(120),
+        Plan::steps(1, 25_000_000).length(120),
     );
     let with = |mut world: Dispatcher, put_in: fn(&mut Decisions)| {
         put_in(&mut world.decisions);

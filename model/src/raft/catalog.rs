@@ -58,9 +58,14 @@ fn swarms(entry: &mut WorldEntry) {
     walk("raft-walk-2", Tier::Ci, WIDE_2, 8);
     walk("raft-walk-1", Tier::Ci, WIDE_1, 4);
     walk("raft-walk-calm", Tier::Ci, CALM_3, 5);
-    walk("raft-walk-histories", Tier::Ci, HISTORIES, 5);
     walk("raft-walk-3-long", Tier::Nightly, WIDE_3, 1_000);
     walk("raft-walk-5-long", Tier::Nightly, STEPS_5, 500);
+    // Whether an order explains a history takes time that grows exponentially with it: some thousand steps per second.
+    let mut histories = |name, tier, steps| {
+        entry.walks(name, tier, HISTORIES.words, RaftWorld::new(HISTORIES.bounds), Plan::steps(1, steps));
+    };
+    histories("raft-walk-histories", Tier::Ci, 300_000);
+    histories("raft-walk-histories-long", Tier::Nightly, 5_000_000);
 }
 
 fn hunt(entry: &mut WorldEntry, mistake: &Mistake) {
