@@ -57,7 +57,16 @@ impl Judge {
 
     /// Whether a record can be heard now. A message whose sending was not heard yet must wait for the sender's records.
     pub fn is_ready(&self, record: &Record) -> bool {
-        self.parcel(record).is_none_or(|parcel| self.mail.holds(&parcel))
+        !self.is_next(record) || self.parcel(record).is_none_or(|parcel| self.mail.holds(&parcel))
+    }
+
+    /// Whether the record follows the one before it. One that does not waits for nobody: it is rejected for that.
+    fn is_next(&self, record: &Record) -> bool {
+        let starts = matches!(record.what, What::Booted { .. });
+        match self.expected.get(&record.node) {
+            None => starts && record.sequence == 0,
+            Some((_, expected)) => !starts && record.sequence == *expected,
+        }
     }
 
     /// The node whose records a record waits for.
@@ -136,19 +145,12 @@ impl Judge {
     }
 
     fn follows(&mut self, record: &Record) -> Result<(), Broken> {
-        let number = record.sequence;
-        match self.expected.insert(record.node, (record.boot, number + 1)) {
-            None => {
-                let begins = number == 0 && matches!(record.what, What::Booted { .. });
-                ensure(Rule::Stream, begins, || format!("a boot begins with record {number} instead of the one of its start"))
-            }
-            Some((_, expected)) => {
-                let again = matches!(record.what, What::Booted { .. });
-                ensure(Rule::Stream, number == expected && !again, || {
-                    format!("record {expected} is missing, or comes later: this is {number}")
-                })
-            }
-        }
+        let (number, is_next) = (record.sequence, self.is_next(record));
+        let before = self.expected.insert(record.node, (record.boot, number + 1));
+        ensure(Rule::Stream, is_next, || match before {
+            None => format!("a boot begins with record {number} instead of the one of its start"),
+            Some((_, expected)) => format!("record {expected} is missing, or comes later: this is {number}"),
+        })
     }
 
     fn parcel(&self, record: &Record) -> Option<Parcel> {

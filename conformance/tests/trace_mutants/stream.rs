@@ -10,8 +10,7 @@ use roadstead_spec::{
 
 pub(crate) const MUTANTS: &[Mutant] = &[
     // Of the stream.
-    // Where a send is lost, who received it may be heard before the gap is.
-    ("a record is lost", &[Rule::Stream, Rule::Duty6], |tape, share| {
+    ("a record is lost", &[Rule::Stream], |tape, share| {
         let at = share.of(&tape.find(|_| true))?;
         tape.records(at).remove(at.1);
         Some(())
