@@ -83,6 +83,10 @@ fn the_same_id_added_and_removed_from_many_threads_at_once() {
             });
         }
     });
+    // On a busy machine every life of the race may end before it has a leader: some rounds without a race, in which a write gets through.
+    for _ in 0..4 {
+        block_on(tally.round(&launcher));
+    }
     let (adds, removes) = (tally.adds.load(Ordering::Relaxed), tally.removes.load(Ordering::Relaxed));
     let here = block_on(launcher.groups()).len() as u64;
     assert_eq!(adds - removes, here, "each life ended once: {adds} begun, {removes} ended");
