@@ -1,6 +1,6 @@
 //! What can be searched.
 
-use roadstead_spec::invariants::Broken;
+use roadstead_spec::invariants::{self, ALL, Broken};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{fmt::Debug, hash::Hash};
 
@@ -64,6 +64,37 @@ pub struct Law {
     pub statement: &'static str,
     /// Where it comes from.
     pub source: &'static str,
+}
+
+impl Law {
+    /// A local law of `spec`, in its own words.
+    pub const fn of(law: &invariants::Law) -> Self {
+        Self { id: law.id, statement: law.statement, source: law.source }
+    }
+
+    /// The local law of `spec` with this id.
+    ///
+    /// # Panics
+    /// If there is none; in a constant, that ends the build.
+    pub const fn local(id: &str) -> Self {
+        let mut at = 0;
+        while at < ALL.len() {
+            if is_same(ALL[at].id.as_bytes(), id.as_bytes()) {
+                return Self::of(&ALL[at]);
+            }
+            at += 1;
+        }
+        panic!("spec has no law of this id")
+    }
+}
+
+/// `==`, which constants cannot use yet.
+const fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
 }
 
 /// Something that a search must come across: the `sometimes` twin of a law, without which the law might hold for want of anything to break it.

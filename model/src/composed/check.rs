@@ -24,37 +24,15 @@ pub(super) const LAWS: &[Law] = &[
     Law { id: "I-D1", statement: "a frame is routed to its own group only", source: "docs/wire.md, dispatch" },
     Law { id: "I-D4", statement: "a group that runs is registered, whatever becomes of the others", source: "docs/wire.md, dispatch" },
     Law { id: "I-W3", statement: "over version 0 only the default group is spoken", source: "docs/wire.md, version 0" },
-    Law { id: "I-R1", statement: "at any moment at most one member leads a term", source: "Raft paper fig. 3, Election Safety" },
-    Law {
-        id: "I-R3",
-        statement: "logs that agree in term and index agree in everything before",
-        source: "Raft paper fig. 3, Log Matching",
-    },
-    Law { id: "I-R5", statement: "members agree on what both know to be committed", source: "Raft paper fig. 3, State Machine Safety" },
-    Law {
-        id: "I-R11",
-        statement: "matched < next <= last + 1 for every peer, and the quorum counts every voter once",
-        source: "Raft paper fig. 2, nextIndex and matchIndex",
-    },
-    Law {
-        id: "I-R12",
-        statement: "what a leader believes a peer holds, the peer holds, unless the peer is in a later term",
-        source: "Raft paper §5.3",
-    },
-    Law {
-        id: "I-R16",
-        statement: "terms in a log never decrease and never exceed the node's; a candidate has no entry of its term",
-        source: "Raft paper §5.3",
-    },
-    Law { id: "I-R17", statement: "base <= applied <= commit <= last", source: "Raft paper fig. 2" },
-    Law {
-        id: "I-R9b", statement: "a candidate and a leader voted for themselves; who elected them are voters", source: "Raft paper §5.2"
-    },
-    Law {
-        id: "I-N3",
-        statement: "a log begins right behind its base, its runs increase and end before its last index",
-        source: "Raft paper §7",
-    },
+    Law::local("I-R1"),
+    Law::local("I-R3"),
+    Law::local("I-R5"),
+    Law::local("I-R11"),
+    Law::local("I-R12"),
+    Law::local("I-R16"),
+    Law::local("I-R17"),
+    Law::local("I-R9b"),
+    Law::local("I-N3"),
 ];
 
 fn broken(law: &'static str, values: String) -> Broken {

@@ -50,7 +50,7 @@ const JOINED: [Law; COUNT] = {
     let mut laws = [OF_HISTORIES[0]; COUNT];
     let mut at = 0;
     while at < ALL.len() {
-        laws[at] = Law { id: ALL[at].id, statement: ALL[at].statement, source: ALL[at].source };
+        laws[at] = Law::of(&ALL[at]);
         at += 1;
     }
     while at < COUNT {
