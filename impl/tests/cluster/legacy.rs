@@ -106,14 +106,16 @@ async fn a_later_life_of_group_0_hears_nothing_over_the_legacy_header() {
     let create = || async { cluster.node(NodeId(1)).add_group_of_service(again.clone()).await.ok() };
     until("node 1 to notice that node 2 is away", create).await;
     cluster.start_node(NodeId(2)).await;
-    for _ in 0..40 {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    let asked = || async {
         for node in [1, 2] {
             let status = cluster.group(NodeId(node), 0).await.status().await;
             let leader = status.expect("group 0 runs there").leader;
             assert_eq!(leader, None, "node {node}: two lives of a group have elected a leader together");
         }
-    }
+        let refused = cluster.node(NodeId(1)).handle().observe().await.expect("node 1 runs").counters.malformed;
+        (refused >= 3).then_some(())
+    };
+    until("node 1 to refuse what node 2 asks in the first life", asked).await;
     cluster.shutdown().await;
 }
 
