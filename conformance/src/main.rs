@@ -19,9 +19,16 @@ use std::{
     process::ExitCode,
 };
 
+const EXAMPLES: &str = "\
+Examples:
+  roadstead dev --trace run-1                          record every node of a cluster, with kill -9 if you like
+  roadstead-conformance replay run-1                   judge what they did
+  roadstead-conformance replay run-1 --json            the verdict for programs
+  roadstead-conformance tla run-1 --group 1 --out out  the beginning of group 1's run, for `tla/check traces out`";
+
 /// Judge recorded runs of real nodes
 #[derive(Parser, Debug)]
-#[command(name = "roadstead-conformance", version)]
+#[command(name = "roadstead-conformance", version, after_help = EXAMPLES)]
 struct Args {
     #[command(subcommand)]
     command: Command,
@@ -45,8 +52,8 @@ enum Command {
         /// Folder with the *.trace files of all nodes
         folder: PathBuf,
         /// The group
-        #[arg(long, allow_negative_numbers = true)]
-        group: i32,
+        #[arg(long, value_parser = group_id, allow_negative_numbers = true)]
+        group: GroupId,
         /// Where the module goes
         #[arg(long, default_value = ".")]
         out: PathBuf,
@@ -59,6 +66,10 @@ enum Command {
     },
 }
 
+fn group_id(text: &str) -> Result<GroupId, String> {
+    text.parse().ok().and_then(GroupId::new).ok_or_else(|| format!("a group is a number from 0 to {}", i32::MAX))
+}
+
 fn main() -> ExitCode {
     let done = match Args::parse().command {
         Command::Replay { folder, to_json: true, .. } => print_records(&folder).map_err(NoModule::from),
@@ -66,16 +77,12 @@ fn main() -> ExitCode {
         Command::Tla { folder, group, out, from, events } => write_module(&folder, &out, group, from, events),
     };
     done.unwrap_or_else(|error| {
-        eprintln!("{error}");
+        eprintln!("error: {error}");
         ExitCode::from(2)
     })
 }
 
-fn write_module(folder: &Path, out: &Path, group: i32, from: u64, events: usize) -> Result<ExitCode, NoModule> {
-    let Some(group) = GroupId::new(group) else {
-        eprintln!("{group} is no group");
-        return Ok(ExitCode::from(2));
-    };
+fn write_module(folder: &Path, out: &Path, group: GroupId, from: u64, events: usize) -> Result<ExitCode, NoModule> {
     let window = tla::window(folder, Part { group, from, events })?;
     let path = out.join(window.file_name());
     let written = fs::create_dir_all(out).and_then(|()| fs::write(&path, window.to_string()));
