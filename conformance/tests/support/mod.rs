@@ -25,6 +25,7 @@ const LIMITS: &str = "[limits]\nsnapshot_entries = 100\nsnapshot_keep_entries = 
 /// The cluster.
 pub(crate) struct Cluster {
     folder: TempDir,
+    groups: Vec<i32>,
     addresses: Vec<SocketAddr>,
     nodes: Vec<Option<Child>>,
     runtime: Runtime,
@@ -36,6 +37,7 @@ impl Cluster {
     pub(crate) fn start(groups: &[i32]) -> Self {
         let mut cluster = Self {
             folder: TempDir::new().unwrap(),
+            groups: groups.to_vec(),
             addresses: (0..3).map(|_| free_address()).collect(),
             nodes: vec![None, None, None],
             runtime: Builder::new_current_thread().enable_all().build().unwrap(),
@@ -62,8 +64,13 @@ impl Cluster {
         self.nodes[id - 1] = Some(child);
     }
 
-    /// SIGKILL.
+    /// SIGKILL, once the node serves its groups: what it was to recover is recovered.
     pub(crate) fn kill(&mut self, id: usize) {
+        let begun = Instant::now();
+        while !self.groups.iter().all(|group| status(&self.addresses[id - 1], *group).is_some()) {
+            assert!(begun.elapsed() < DEADLINE, "node {id} does not serve its groups");
+            std::thread::sleep(Duration::from_millis(20));
+        }
         let mut child = self.nodes[id - 1].take().expect("it runs");
         child.kill().unwrap();
         child.wait().unwrap();
@@ -176,6 +183,11 @@ async fn join_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output>
 
 /// Whether a node says that it leads a group.
 fn leads(address: &SocketAddr, group: i32) -> bool {
+    status(address, group).is_some_and(|text| text.contains("\"role\":\"leader\""))
+}
+
+/// What a node says of a group; `None` if it does not run it (yet).
+fn status(address: &SocketAddr, group: i32) -> Option<String> {
     use std::io::{Read, Write};
     let ask = || -> std::io::Result<String> {
         let mut socket = std::net::TcpStream::connect_timeout(address, Duration::from_millis(200))?;
@@ -185,7 +197,7 @@ fn leads(address: &SocketAddr, group: i32) -> bool {
         socket.read_to_string(&mut text)?;
         Ok(text)
     };
-    ask().is_ok_and(|text| text.contains("\"role\":\"leader\""))
+    ask().ok().filter(|text| text.starts_with("HTTP/1.1 200"))
 }
 
 /// An address that is free now and below those that the system chooses from.

@@ -3,7 +3,7 @@
 use super::{context::Context, replica::Replica};
 use crate::{store::submission, trace};
 use roadstead_spec::{
-    GroupId, Index, NodeId,
+    Index, NodeId,
     outbox::Ticket,
     raft::{Effect, Event, Message},
     trace::{Content, Digest, Fact, Written},
@@ -56,6 +56,6 @@ pub(super) fn received(from: NodeId, message: &Message, spans: &[PayloadSpan], b
 /// Records that a message leaves.
 pub(super) fn note_sent(route: &Route, ctx: &mut Context, message: &Message, after: Ticket, content: impl FnOnce() -> Content) {
     let to = route.to;
-    let translated = route.group == GroupId::DEFAULT && ctx.legacy.speaks_legacy(to);
+    let translated = ctx.legacy.carries(route.group, to);
     ctx.note(route.group, route.incarnation, || Fact::Sent { to, message: message.clone(), after, content: content(), translated });
 }
