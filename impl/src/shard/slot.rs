@@ -204,7 +204,7 @@ impl Replica {
             Outcome::Installed { applied, .. } => self.snapshot_installed(ctx, applied),
             Outcome::SnapshotOpened { transfer, at } => self.snapshot_opened(ctx, transfer, at),
             Outcome::SnapshotChunk { transfer, chunk } => self.snapshot_chunk(ctx, transfer, chunk),
-            Outcome::SnapshotGone { transfer, .. } => self.snapshot_gone(ctx, transfer),
+            Outcome::SnapshotGone { transfer, why } => self.snapshot_gone(ctx, transfer, &why),
             Outcome::StageWants { transfer, sequence } => self.stage_wants(ctx, transfer, sequence),
             Outcome::Staged { transfer, at, epoch } => self.staged(ctx, transfer, at, epoch),
             Outcome::StageRefused { transfer, .. } => self.stage_refused(ctx, transfer),

@@ -8,7 +8,7 @@ use super::{
     replica::{Payloads, Replica},
     timers::Millis,
 };
-use crate::applier::{Chunk, StateEpoch, TransferId, Work};
+use crate::applier::{Chunk, Gone, RESUME_CHUNKS_MAX, StateEpoch, TransferId, Work};
 use roadstead_spec::{
     EntryId, NodeId, Term,
     raft::Event,
@@ -111,7 +111,8 @@ impl Replica {
     /// Asks the applier for as many chunks as the window allows.
     fn pump_transfer(&mut self, ctx: &mut Context, transfer: TransferId) {
         let limits = &ctx.options.limits;
-        let window = (limits.snapshot_window_bytes / limits.snapshot_chunk_bytes).max(1) as u64;
+        // What is not acknowledged may have to be read again.
+        let window = (limits.snapshot_window_bytes / limits.snapshot_chunk_bytes).clamp(1, RESUME_CHUNKS_MAX) as u64;
         let Some(outgoing) = self.transfers.outgoing(transfer) else { return };
         // NuRaft's way, and heartbeats wait for no more than one piece.
         let window = if ctx.legacy.speaks_legacy(outgoing.to) { 1 } else { window };
@@ -155,12 +156,19 @@ impl Replica {
         }
     }
 
-    /// The view is gone: closed, too old, or never there.
-    pub(crate) fn snapshot_gone(&mut self, ctx: &mut Context, transfer: TransferId) {
-        if let Some(to) = self.transfers.outgoing(transfer).map(|outgoing| outgoing.to) {
-            self.transfers.outgoing.retain(|outgoing| outgoing.transfer != transfer);
-            self.step(ctx, Event::SnapshotFailed { to }, Payloads::None);
+    /// A chunk cannot be read: the view is closed, too old, or was never there, or the chunk is none of it.
+    pub(crate) fn snapshot_gone(&mut self, ctx: &mut Context, transfer: TransferId, why: &Gone) {
+        let Some(outgoing) = self.transfers.outgoing(transfer) else { return };
+        if let Gone::OutOfReach { wanted, .. } = why
+            && outgoing.last.is_some_and(|last| *wanted > last)
+        {
+            // Chunks are asked for by the window, before it is known how many there are.
+            return;
         }
+        let to = outgoing.to;
+        // The view may still be there, and only so many are.
+        self.end_transfer(ctx, to);
+        self.step(ctx, Event::SnapshotFailed { to }, Payloads::None);
     }
 
     /// The receiver says what it wants next.
