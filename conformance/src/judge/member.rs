@@ -116,7 +116,8 @@ impl Member {
                 self.disk.give_up(through);
                 ensure(Rule::Duty5, allowed, || format!("the outbox has not let the log be compacted through {through}"))
             }
-            Fact::Sent { to, message, after, .. } | Fact::Dropped { to, message, after } => self.sends.gone(to, &message, after),
+            Fact::Sent { to, message, after, .. } => self.sends.sent(to, &message, after),
+            Fact::Dropped { to, message, after } => self.sends.dropped(to, &message, after),
             Fact::Received { from, message, .. } => {
                 self.received = Some((from, message));
                 Ok(())
