@@ -14,6 +14,7 @@ pub mod files;
 pub mod judge;
 pub mod print;
 pub mod replay;
+pub mod sim;
 pub mod stream;
 pub mod tla;
 pub mod verdict;

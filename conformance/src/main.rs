@@ -1,6 +1,8 @@
 //! `roadstead-conformance`: judges recorded runs.
 #![forbid(unsafe_code)]
 
+mod simulate;
+
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use roadstead_conformance::{
@@ -24,6 +26,7 @@ Examples:
   roadstead dev --trace run-1                          record every node of a cluster, with kill -9 if you like
   roadstead-conformance replay run-1                   judge what they did
   roadstead-conformance replay run-1 --json            the verdict for programs
+  roadstead-conformance sim --seeds 1..1000            whole nodes in a simulation, with faults, by seed
   roadstead-conformance tla run-1 --group 1 --out out  the beginning of group 1's run, for `tla/check traces out`";
 
 /// Judge recorded runs of real nodes
@@ -47,6 +50,8 @@ enum Command {
         #[arg(long)]
         to_json: bool,
     },
+    /// Run whole nodes in a simulation, with faults, by seed: 0 all is well, 1 something is violated
+    Sim(simulate::Options),
     /// Write a part of one group's run as a module for `tla/check traces`: 0 it is written, 2 it cannot be
     Tla {
         /// Folder with the *.trace files of all nodes
@@ -72,6 +77,7 @@ fn group_id(text: &str) -> Result<GroupId, String> {
 
 fn main() -> ExitCode {
     let done = match Args::parse().command {
+        Command::Sim(options) => return simulate::run(&options),
         Command::Replay { folder, to_json: true, .. } => print_records(&folder).map_err(NoModule::from),
         Command::Replay { folder, json, .. } => judge(&folder, json).map_err(NoModule::from),
         Command::Tla { folder, group, out, from, events } => write_module(&folder, &out, group, from, events),

@@ -1,0 +1,205 @@
+//! Whether the history of one key is linearizable: is there an order of its operations, each between its call and its answer, in which every answer is
+//! right? Wing & Gong 1993, with the memory of states of Lowe 2017.
+//!
+//! Every operation tells the value that it found, so there is rarely more than one way on, and an operation without an answer is tried only if somebody
+//! found what it wrote: otherwise leaving it out can hurt nobody.
+
+use std::collections::{BTreeSet, HashSet};
+
+/// What is stored under a key: each write has a value of its own; `None`: the key does not exist.
+pub type Value = Option<u64>;
+
+/// What an operation does to the value that it finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing.
+    Read,
+    /// Puts this, or deletes the key.
+    Write(Value),
+    /// Puts `put` if it finds `expect`.
+    Swap {
+        /// Expected.
+        expect: Value,
+        /// New.
+        put: u64,
+    },
+}
+
+/// An operation of a client on one key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// When it was called. Moments of calls and answers are all different.
+    pub call: u64,
+    /// When its answer came, and the value that it found; `None`: nobody knows whether it happened, or when.
+    pub answer: Option<(u64, Value)>,
+    /// What it does.
+    pub change: Change,
+}
+
+impl Operation {
+    /// The value behind the operation, if it can stand there.
+    fn apply(&self, value: Value) -> Option<Value> {
+        if self.answer.is_some_and(|(_, found)| found != value) {
+            return None;
+        }
+        Some(match self.change {
+            Change::Read => value,
+            Change::Write(written) => written,
+            Change::Swap { expect, put } => {
+                if value == expect {
+                    Some(put)
+                } else {
+                    value
+                }
+            }
+        })
+    }
+
+    const fn written(&self) -> Option<Value> {
+        match self.change {
+            Change::Read => None,
+            Change::Write(value) => Some(value),
+            Change::Swap { put, .. } => Some(Some(put)),
+        }
+    }
+}
+
+/// No order explains the answers; as far as one got, these come next and cannot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotLinearizable {
+    /// Operations that could be put into an order.
+    pub placed: usize,
+    /// The value there.
+    pub value: Value,
+    /// What had to come next: one of these.
+    pub stuck: Vec<Operation>,
+}
+
+/// Checks the operations of one key, which does not exist at first.
+///
+/// # Errors
+/// Where the longest explanation ends.
+pub fn check(operations: &[Operation]) -> Result<(), NotLinearizable> {
+    let found: BTreeSet<Value> = operations.iter().filter_map(|operation| operation.answer.map(|(_, found)| found)).collect();
+    let mut relevant: Vec<Operation> = operations.to_vec();
+    relevant.retain(|operation| operation.answer.is_some() || operation.written().is_some_and(|value| found.contains(&value)));
+    relevant.sort_by_key(|operation| operation.call);
+    Search { operations: relevant, known: HashSet::new() }.run()
+}
+
+/// Which operations are in the order so far, one bit each.
+type Placed = Vec<u64>;
+
+struct Search {
+    /// By their calls.
+    operations: Vec<Operation>,
+    /// Where the search has been: what was placed and the value behind it.
+    known: HashSet<(Placed, Value)>,
+}
+
+impl Search {
+    fn run(mut self) -> Result<(), NotLinearizable> {
+        let mut stack = vec![(vec![0; self.operations.len().div_ceil(64)], None)];
+        let mut best = NotLinearizable { placed: 0, value: None, stuck: Vec::new() };
+        while let Some((placed, value)) = stack.pop() {
+            let next = self.next(&placed);
+            let count = placed.iter().map(|word| word.count_ones() as usize).sum();
+            if !next.iter().any(|number| self.operations[*number].answer.is_some()) {
+                return Ok(());
+            }
+            if count >= best.placed {
+                let stuck = next.iter().map(|number| self.operations[*number]).collect();
+                best = NotLinearizable { placed: count, value, stuck };
+            }
+            // The last one pushed is tried first: answers bind, so they are the better guess.
+            let (answered, open): (Vec<usize>, Vec<usize>) = next.into_iter().partition(|number| self.operations[*number].answer.is_some());
+            for number in open.into_iter().chain(answered.into_iter().rev()) {
+                let Some(value) = self.operations[number].apply(value) else { continue };
+                let mut placed = placed.clone();
+                placed[number / 64] |= 1 << (number % 64);
+                if self.known.insert((placed.clone(), value)) {
+                    stack.push((placed, value));
+                }
+            }
+        }
+        Err(best)
+    }
+
+    /// What may come next: whatever was called before any of the rest was answered.
+    fn next(&self, placed: &Placed) -> Vec<usize> {
+        let rest = || (0..self.operations.len()).filter(|number| placed[number / 64] & (1 << (number % 64)) == 0);
+        let horizon = rest().filter_map(|number| self.operations[number].answer).map(|(at, _)| at).min().unwrap_or(u64::MAX);
+        rest().take_while(|number| self.operations[*number].call < horizon).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn op(call: u64, answer: Option<(u64, Value)>, change: Change) -> Operation {
+        Operation { call, answer, change }
+    }
+
+    fn put(call: u64, answer: u64, found: Value, value: u64) -> Operation {
+        op(call, Some((answer, found)), Change::Write(Some(value)))
+    }
+
+    fn read(call: u64, answer: u64, found: Value) -> Operation {
+        op(call, Some((answer, found)), Change::Read)
+    }
+
+    fn lost(call: u64, change: Change) -> Operation {
+        op(call, None, change)
+    }
+
+    #[test]
+    fn overlapping_operations_may_stand_in_any_order() {
+        let history = [put(1, 6, Some(2), 1), put(2, 5, None, 2), read(3, 4, Some(2)), read(7, 8, Some(1))];
+        assert_eq!(check(&history), Ok(()));
+    }
+
+    #[test]
+    fn what_nobody_knows_may_happen_late_or_never() {
+        let unknown = lost(1, Change::Write(Some(9)));
+        assert_eq!(check(&[unknown, read(2, 3, None), read(4, 5, Some(9))]), Ok(()), "late");
+        assert_eq!(check(&[unknown, read(2, 3, None), read(4, 5, None)]), Ok(()), "never");
+        let swap = lost(1, Change::Swap { expect: Some(4), put: 5 });
+        assert_eq!(check(&[swap, put(2, 3, None, 4), read(6, 7, Some(5))]), Ok(()));
+    }
+
+    /// Goal: each way of being wrong is seen.
+    #[test]
+    fn planted_violations_are_rejected() {
+        let stale = [put(1, 2, None, 1), put(3, 4, Some(1), 2), read(5, 6, Some(1))];
+        let lost_write = [put(1, 2, None, 1), read(3, 4, None)];
+        let invented = [put(1, 2, None, 1), read(3, 4, Some(7))];
+        let early = [read(1, 2, Some(1)), put(3, 4, None, 1)];
+        let back_and_forth = [put(1, 2, None, 1), lost(3, Change::Write(Some(2))), read(4, 5, Some(2)), read(6, 7, Some(1))];
+        let twice = [put(1, 2, None, 1), put(3, 4, Some(1), 2), read(5, 6, Some(2)), put(7, 8, Some(1), 3)];
+        let won_twice = [
+            put(1, 2, None, 1),
+            op(3, Some((5, Some(1))), Change::Swap { expect: Some(1), put: 2 }),
+            op(4, Some((6, Some(1))), Change::Swap { expect: Some(1), put: 3 }),
+        ];
+        for history in [&stale[..], &lost_write, &invented, &early, &back_and_forth, &twice, &won_twice] {
+            let broken = check(history).unwrap_err();
+            assert!(!broken.stuck.is_empty(), "{history:?}");
+        }
+    }
+
+    /// Goal: a long history with many that nobody knows of does not take for ever.
+    #[test]
+    fn long_histories_are_quick() {
+        let mut history = Vec::new();
+        let mut value = None;
+        for number in 0..2_000 {
+            let at = number * 10;
+            history.push(lost(at, Change::Write(Some(1_000_000 + number))));
+            history.push(put(at + 1, at + 4, value, number));
+            history.push(read(at + 5, at + 8, Some(number)));
+            value = Some(number);
+        }
+        assert_eq!(check(&history), Ok(()));
+    }
+}
