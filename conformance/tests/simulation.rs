@@ -43,6 +43,13 @@ fn a_snapshot_that_was_sent_leaves_nothing_behind() {
     assert_eq!(sim::run(&plan, None).violation, None);
 }
 
+/// Goal: who leads no more sends no snapshot. The chunks of one that was under way went on with the term of the next leader, and the receiver, which knew two
+/// leaders of one term then, stopped for good. Method: the seed that found it.
+#[test]
+fn a_deposed_leader_sends_no_snapshot() {
+    assert_eq!(sim::run(&Plan::new(3360), None).violation, None);
+}
+
 /// Goal: each mistake is noticed, and as what it is. Method: for each a seed whose faults meet it.
 #[test]
 fn planted_bugs_are_noticed() {

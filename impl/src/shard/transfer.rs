@@ -127,9 +127,14 @@ impl Replica {
     }
 
     pub(crate) fn snapshot_chunk(&mut self, ctx: &mut Context, transfer: TransferId, chunk: Chunk) {
-        let term = self.state.hard.term;
+        let (term, leads) = (self.state.hard.term, self.leads());
         let Some(outgoing) = self.transfers.outgoing(transfer) else { return };
         let Some(at) = outgoing.at else { return };
+        if !leads {
+            // In a term that somebody else may lead, the receiver would take this node for its leader.
+            let to = outgoing.to;
+            return self.end_transfer(ctx, to);
+        }
         if chunk.done {
             outgoing.last = Some(chunk.sequence);
         }
