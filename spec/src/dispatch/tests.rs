@@ -21,6 +21,30 @@ fn a_number_is_registered_once() {
 }
 
 #[test]
+fn a_registry_tells_what_it_holds() {
+    let mut registry = Registry::new();
+    assert!(registry.is_empty());
+    registry.register(group(3), NEW, (), 0).unwrap();
+    assert!(!registry.is_empty() && registry.contains(group(3)) && !registry.contains(group(4)));
+    assert_eq!((registry.len(), registry.incarnation(group(3)), registry.incarnation(group(4))), (1, Some(NEW), None));
+}
+
+/// Goal: whoever reads an error knows the group, the life where it matters, and what to do.
+#[test]
+fn errors_name_the_group_and_the_way_out() {
+    let texts = [
+        (NotRegistered::AlreadyRegistered { group: group(7), incarnation: OLD }.to_string(), "000000000000000a", "remove it first"),
+        (NotRegistered::Removed { group: group(7), incarnation: OLD }.to_string(), "000000000000000a", "higher `generation`"),
+        (NoSuchGroup(group(7)).to_string(), "group 7", "the list of groups"),
+        (Unroutable::NoSuchGroup(group(7)).to_string(), "group 7", "the list of groups"),
+        (Unroutable::WrongIncarnation { group: group(7), registered: NEW }.to_string(), "000000000000000b", "the same cluster id"),
+    ];
+    for (text, what, way_out) in texts {
+        assert!(text.contains("group 7") && text.contains(what) && text.contains(way_out), "{text}");
+    }
+}
+
+#[test]
 fn what_is_not_registered_cannot_be_deregistered_or_routed() {
     let mut registry = Registry::<()>::new();
     assert_eq!(registry.deregister(group(1)), Err(NoSuchGroup(group(1))));

@@ -295,3 +295,31 @@ fn rules_can_be_overridden_from_outside() {
     Outbox::new(Index(0)).accept_with::<NoGates>([write(1, 1), send(1, Gate::AfterPersist)], &mut out);
     assert!(matches!(out[..], [Action::Write { .. }, Action::Send(_)]));
 }
+
+#[test]
+fn what_waits_is_counted() {
+    let mut outbox = Outbox::new(Index(0));
+    accept(&mut outbox, &[write(1, 1), send(1, Gate::AfterPersist), send(2, Gate::AfterPersist)]);
+    assert_eq!((outbox.pending(), outbox.held()), (1, 2));
+    durable(&mut outbox, 1);
+    assert_eq!((outbox.pending(), outbox.held()), (0, 0));
+}
+
+/// Goal: a model may forget the order of sends that wait, and nothing else.
+#[test]
+fn the_hash_without_sends_sees_all_but_sends() {
+    let hash = |effects: &[Effect]| {
+        let mut outbox = Outbox::new(Index(0));
+        accept(&mut outbox, effects);
+        let mut hasher = std::hash::DefaultHasher::new();
+        outbox.hash_without_sends(&mut hasher);
+        hasher.finish()
+    };
+    let compact = |through| Effect::Compact { through: Index(through) };
+    let writes = [write(1, 3)];
+    let plain = hash(&writes);
+    assert_eq!(plain, hash(&[write(1, 3), send(1, Gate::AfterPersist)]));
+    assert_ne!(plain, hash(&[write(1, 4)]));
+    assert_ne!(plain, hash(&[write(1, 3), compact(1)]));
+    assert_ne!(hash(&[write(1, 3), compact(1)]), hash(&[write(1, 3), compact(2)]));
+}
