@@ -159,8 +159,10 @@ InLaterTerm(n, term) ==
 
 LearnTerm(n, m) == m.type \notin {"PreVote", "PreVoteGranted"} /\ InLaterTerm(n, m.term)
 
-(* Whoever refuses a pre-vote tells its own term, and waits for no disk.    *)
-LearnTermOf(n, j) == PreVote /\ InLaterTerm(n, node[j].term)
+(* Whoever refuses a pre-vote tells its own term, and waits for no disk: it *)
+(* may have gone on, or have forgotten that term, when it is heard.  All    *)
+(* terms up to the highest were somebody's.                                 *)
+LearnTermOf(n, term) == PreVote /\ term <= history.highest /\ InLaterTerm(n, term)
 
 -----------------------------------------------------------------------------
 (* Election.                                                                *)
@@ -216,7 +218,7 @@ Campaign(n, answers) ==
             /\ IsQuorum({n} \cup Granted("PreVoteGranted", n, term, answers))
        ELSE node[n].role # "Leader"
     /\ Become(n, s, {Asking("RequestVote", n, term)}, {})
-    /\ UNCHANGED history
+    /\ history' = IF PreVote THEN [history EXCEPT !.highest = Max(@, term)] ELSE history
 
 (* Raft paper, figure 2, RequestVote.  A vote is told behind its write.     *)
 GrantVote(n, m) ==
@@ -383,7 +385,7 @@ Init ==
                                pending |-> <<>>]]
     /\ messages = {}
     /\ history = [elected |-> {}, committed |-> <<>>, answered |-> {},
-                  requests |-> 0, crashes |-> 0, stepDowns |-> 0, compactions |-> 0, reads |-> 0]
+                  highest |-> 0, requests |-> 0, crashes |-> 0, stepDowns |-> 0, compactions |-> 0, reads |-> 0]
 
 (* The same, begun with a leader of term 1 that everybody elected and that  *)
 (* has opened its term: it saves the first election where another matters.  *)
@@ -396,7 +398,7 @@ InitLed(leader) ==
     /\ disk = [n \in Node |-> [stable |-> image(n), pending |-> <<>>]]
     /\ messages = Appends(leader, s(leader))
     /\ history = [elected |-> {<<1, leader>>}, committed |-> <<>>, answered |-> {},
-                  requests |-> 0, crashes |-> 0, stepDowns |-> 0, compactions |-> 0, reads |-> 0]
+                  highest |-> 1, requests |-> 0, crashes |-> 0, stepDowns |-> 0, compactions |-> 0, reads |-> 0]
 
 (* The same, when everybody holds the opening entry, and the leader alone   *)
 (* knows that it is committed.                                              *)
@@ -409,7 +411,7 @@ InitSettled(leader) ==
     /\ disk = [n \in Node |-> [stable |-> image, pending |-> <<>>]]
     /\ messages = Appends(leader, s(leader))
     /\ history = [elected |-> {<<1, leader>>}, committed |-> <<[entry |-> opening, term |-> 1]>>, answered |-> {},
-                  requests |-> 0, crashes |-> 0, stepDowns |-> 0, compactions |-> 0, reads |-> 0]
+                  highest |-> 1, requests |-> 0, crashes |-> 0, stepDowns |-> 0, compactions |-> 0, reads |-> 0]
 
 (* What n does with a message.  Who may give it one, Receive says.          *)
 Handle(n, m) ==
@@ -442,7 +444,7 @@ Next ==
     \E n \in Node :
         \/ Act(n, messages) \/ Sync(n) \/ Crash(n)
         \/ \E m \in messages : (Receive(n, m) \/ LearnTerm(n, m)) /\ vars' # vars
-        \/ \E j \in Node : LearnTermOf(n, j)
+        \/ \E term \in 1 .. history.highest : LearnTermOf(n, term)
 
 Spec == Init /\ [][Next]_vars
 LedSpec == (\E n \in Node : InitLed(n)) /\ [][Next]_vars

@@ -51,6 +51,7 @@ TraceInit ==
                      log |-> RunBegin[n].log, base |-> RunBegin[n].base]
         longest == CHOOSE n \in Node : \A j \in Node : RunBegin[j].commit <= RunBegin[n].commit
         leaders == {n \in Node : RunRoles[n] = "Leader"}
+        latest == CHOOSE n \in Node : \A j \in Node : RunBegin[j].term <= RunBegin[n].term
     IN
     /\ node = [n \in Node |-> [Fresh(image(n), RunBegin[n].commit) EXCEPT !.role = RunRoles[n]]]
     /\ disk = [n \in Node |-> [stable |-> image(n), pending |-> <<>>]]
@@ -59,7 +60,7 @@ TraceInit ==
     /\ history = [elected |-> {<<RunBegin[n].term, n>> : n \in leaders},
                   committed |-> [i \in 1 .. RunBegin[longest].commit |->
                                     [entry |-> RunBegin[longest].log[i], term |-> RunBegin[longest].log[i].term]],
-                  answered |-> {}, requests |-> RunRequests,
+                  answered |-> {}, highest |-> RunBegin[latest].term, requests |-> RunRequests,
                   crashes |-> 0, stepDowns |-> 0, compactions |-> 0, reads |-> 0]
     /\ at = 1
 
@@ -73,7 +74,7 @@ Action(e) ==
     LET n == e.node IN
     CASE e.event = "Restart" -> Restart(n, e.index)
       [] e.event = "LearnTerm" ->
-            IF "of" \in DOMAIN e THEN e.term = node[e.of].term /\ LearnTermOf(n, e.of)
+            IF "of" \in DOMAIN e THEN LearnTermOf(n, e.term)
             ELSE (\E m \in sent : m.term = e.term /\ LearnTerm(n, m))
       [] e.event = "LoseLeader" -> LoseLeader(n)
       [] e.event = "StepDown" -> StepDown(n)
