@@ -323,3 +323,26 @@ fn the_hash_without_sends_sees_all_but_sends() {
     assert_ne!(plain, hash(&[write(1, 3), compact(1)]));
     assert_ne!(hash(&[write(1, 3), compact(1)]), hash(&[write(1, 3), compact(2)]));
 }
+
+/// Goal: two outboxes that a model takes for one are one: what waits, and behind what, is part of the hash.
+#[test]
+fn the_hash_sees_what_waits() {
+    let hash = |effects: &[Effect]| {
+        let mut outbox = Outbox::new(Index(0));
+        accept(&mut outbox, effects);
+        let mut hasher = std::hash::DefaultHasher::new();
+        outbox.hash(&mut hasher);
+        hasher.finish()
+    };
+    let waiting = [write(1, 3), send(1, Gate::AfterPersist)];
+    assert_eq!(hash(&waiting), hash(&waiting));
+    assert_ne!(hash(&waiting), hash(&waiting[..1]));
+    assert_ne!(hash(&waiting), hash(&[write(1, 3), send(2, Gate::AfterPersist)]));
+    assert_ne!(hash(&waiting), hash(&[write(1, 3), write(4, 4), send(1, Gate::AfterPersist)]), "behind another write");
+}
+
+#[test]
+fn tickets_count_on_and_say_so() {
+    assert_eq!((Ticket(9).since(Ticket(4)), Ticket(4).since(Ticket(9)), Ticket(4).since(Ticket(4))), (5, 0, 0));
+    assert_eq!(std::format!("{}", Ticket(9)), "9");
+}
