@@ -1,4 +1,4 @@
-//! What the shard records of a run, as `roadstead_spec::trace` defines it. Without a trace each of these costs a branch.
+//! What the shard records of a run, as `roadstead_spec::trace` defines it. Without a trace file the records are lean, see `crate::trace`.
 
 use super::{context::Context, replica::Replica};
 use crate::{store::submission, trace};
@@ -12,16 +12,20 @@ use roadstead_spec::{
 
 impl Replica {
     /// Records what happened to this group.
-    pub(crate) fn note(&self, ctx: &mut Context, fact: impl FnOnce() -> Fact) {
-        ctx.note(self.group, self.key.incarnation, fact);
+    pub(crate) fn note(&self, ctx: &mut Context, fact: &Fact) {
+        ctx.records.record(self.group, self.key.incarnation, fact);
+    }
+
+    /// Records what other records tell in short.
+    pub(crate) fn note_whole(&self, ctx: &mut Context, fact: impl FnOnce() -> Fact) {
+        ctx.records.record_whole(self.group, self.key.incarnation, fact);
     }
 
     /// Records a step; the effects come back.
     pub(super) fn note_step(&self, ctx: &mut Context, event: Event, effects: Vec<Effect>) -> Vec<Effect> {
-        let fact = Fact::Stepped { event, effects, after: Digest::of_state(&self.state) };
-        if let Some(trace) = &mut ctx.trace {
-            trace.record(self.group, self.key.incarnation, &fact);
-        }
+        let after = ctx.records.digest(|| Digest::of_state(&self.state));
+        let fact = Fact::Stepped { event, effects, after };
+        self.note(ctx, &fact);
         match fact {
             Fact::Stepped { effects, .. } => effects,
             _ => Vec::new(),
@@ -30,7 +34,7 @@ impl Replica {
 }
 
 /// The record of a write, as the disk is told; the storage thread's own changes have none.
-pub(super) fn issued(ticket: Ticket, write: &submission::Write) -> Option<Fact> {
+pub(super) fn issued(ctx: &Context, ticket: Ticket, write: &submission::Write) -> Option<Fact> {
     let (write, append) = match write {
         submission::Write::Persist { hard, truncate_from, append } => {
             (Written::Persist { hard: *hard, truncate_from: *truncate_from }, append.as_ref())
@@ -41,7 +45,8 @@ pub(super) fn issued(ticket: Ticket, write: &submission::Write) -> Option<Fact> 
         submission::Write::Compact { through } => return Some(Fact::Compacted { through: *through }),
         submission::Write::Registry(_) => return None,
     };
-    let content = append.map_or_else(Content::none, |append| trace::content(append.first, &append.entries));
+    let content = |append: &submission::Append| ctx.records.content(|| trace::content(append.first, &append.entries));
+    let content = append.map_or_else(Content::none, content);
     Some(Fact::Issued { ticket, write, content })
 }
 
@@ -57,5 +62,7 @@ pub(super) fn received(from: NodeId, message: &Message, spans: &[PayloadSpan], b
 pub(super) fn note_sent(route: &Route, ctx: &mut Context, message: &Message, after: Ticket, content: impl FnOnce() -> Content) {
     let to = route.to;
     let translated = ctx.legacy.carries(route.group, to);
-    ctx.note(route.group, route.incarnation, || Fact::Sent { to, message: message.clone(), after, content: content(), translated });
+    let content = ctx.records.content(content);
+    let fact = Fact::Sent { to, message: message.clone(), after, content, translated };
+    ctx.records.record(route.group, route.incarnation, &fact);
 }

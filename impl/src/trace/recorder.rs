@@ -10,7 +10,7 @@ use serde::Serialize;
 
 /// [`roadstead_spec::trace::What`], by reference: the same bytes, and nothing is moved or copied for them.
 #[derive(Serialize)]
-enum What<'a> {
+pub(super) enum What<'a> {
     Booted { format: u32 },
     Group { group: GroupId, incarnation: Incarnation, fact: &'a Fact },
     Ended,
