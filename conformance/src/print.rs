@@ -17,6 +17,16 @@ pub fn record(record: &Record) -> String {
     format!("{} node {} {what}", record.sequence, record.node)
 }
 
+/// A record of a dump, which knows no bytes: which entries a write appends is told by the step before it.
+pub fn lean(record: &Record) -> String {
+    match &record.what {
+        What::Group { group, fact: Fact::Issued { ticket, write, .. }, .. } => {
+            format!("{} node {} group {group}: issues write {ticket}: {}", record.sequence, record.node, written(write))
+        }
+        _ => self::record(record),
+    }
+}
+
 fn fact(fact: &Fact) -> String {
     match fact {
         Fact::Recovered { state, .. } => format!(
