@@ -1,7 +1,8 @@
 //! The last records of a node on which something was wrong (`roadstead::trace`), told as a story.
 //!
-//! A dump begins in the middle: nobody knows what its messages rest on, so it is not judged. What can be done is done: the steps of a group behind a
-//! `Recovered` are executed again, and must give the recorded effects. States are not compared, since a dump has no digests.
+//! A dump begins in the middle: nobody knows what its messages rest on, so it is not judged. It holds the events of steps, and not what they gave. But the
+//! state of a group is among its records, as a rule once in each half, and from there on its steps are executed again: that tells the effects, and gives the
+//! state that the next such record must show.
 
 use crate::{
     files::{BootFile, Unreadable},
@@ -12,8 +13,8 @@ use crate::{
 use roadstead::trace::{BadFrame, DumpHeader, parse_dump_head};
 use roadstead_spec::{
     GroupId,
-    raft::{self, Effect, Params, State},
-    trace::{Fact, Record, What},
+    raft::{self, Params, State},
+    trace::{Digest, Fact, Record, What},
 };
 use std::{collections::BTreeMap, fmt, fs, path::Path};
 
@@ -29,25 +30,25 @@ pub struct Dump {
 }
 
 /// What executing a group's steps again shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Again {
+    /// Steps that were executed again, from a state on.
+    pub steps: u64,
+    /// Steps before the first state: nothing is known but their events.
+    pub before: u64,
+    /// States that were compared with what the steps give.
+    pub compared: u64,
+    /// The first record with another state than the steps give.
+    pub differs: Option<u64>,
+}
+
+/// A dump, executed again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Again {
-    /// There is no state to start from: the group came up before the first record, or a record is missing since.
-    Middle {
-        /// Steps that could not be executed.
-        steps: u64,
-    },
-    /// Every step behind the group's start gives the recorded effects.
-    Same {
-        /// How many.
-        steps: u64,
-    },
-    /// A step gives other effects.
-    Differs {
-        /// The record.
-        record: u64,
-        /// What it gives.
-        gives: String,
-    },
+pub struct Told {
+    /// Each record; a step has the effects that executing it gives, if that is possible.
+    pub records: Vec<Record>,
+    /// Group by group.
+    pub groups: BTreeMap<Seat, Again>,
 }
 
 impl Dump {
@@ -71,6 +72,52 @@ impl Dump {
         Ok(Self { header, records, torn })
     }
 
+    /// Executes again what can be.
+    pub fn tell(&self) -> Told {
+        let mut told = Told { records: Vec::with_capacity(self.records.len()), groups: BTreeMap::new() };
+        let mut states = BTreeMap::new();
+        let mut expected = None;
+        for record in &self.records {
+            if expected.is_some_and(|expected| expected != record.sequence) {
+                states.clear(); // what is missing may have been a step of any of them
+            }
+            expected = Some(record.sequence + 1);
+            let mut record = record.clone();
+            if let (Some(seat), What::Group { fact, .. }) = (seat(&record), &mut record.what) {
+                told.groups.entry(seat).or_default().hear(record.sequence, fact, &mut states, seat);
+            }
+            told.records.push(record);
+        }
+        told
+    }
+}
+
+type States = BTreeMap<Seat, (Params, State)>;
+
+impl Again {
+    fn hear(&mut self, record: u64, fact: &mut Fact, states: &mut States, seat: Seat) {
+        match fact {
+            Fact::Recovered { params, state } => {
+                let before = states.insert(seat, ((**params).clone(), (**state).clone()));
+                if let Some((_, before)) = before {
+                    self.compared += 1;
+                    self.differs = self.differs.or((before != **state).then_some(record));
+                }
+            }
+            Fact::Stepped { event, effects, after } => match states.get_mut(&seat) {
+                Some((params, state)) => {
+                    self.steps += 1;
+                    raft::step(params, state, event.clone(), effects);
+                    *after = Digest::of_state(state);
+                }
+                None => self.before += 1,
+            },
+            _ => {}
+        }
+    }
+}
+
+impl Told {
     /// The records as lines, those of one group or all.
     pub fn story(&self, group: Option<GroupId>) -> impl Iterator<Item = String> {
         let missing = |pair: &[Record]| match pair {
@@ -81,56 +128,24 @@ impl Dump {
         };
         let gaps = std::iter::once(None).chain(self.records.windows(2).map(missing));
         let is_told = move |record: &Record| group.is_none_or(|group| seat(record).is_some_and(|(_, of, _)| of == group));
-        gaps.zip(&self.records).flat_map(move |(gap, record)| gap.into_iter().chain(is_told(record).then(|| print::lean(record))))
+        gaps.zip(&self.records).flat_map(move |(gap, record)| gap.into_iter().chain(is_told(record).then(|| print::kept(record))))
     }
 
-    /// Executes again what can be, group by group.
-    pub fn again(&self) -> BTreeMap<Seat, Again> {
-        let mut found = BTreeMap::new();
-        let mut states: BTreeMap<Seat, (Params, State)> = BTreeMap::new();
-        let mut expected = None;
-        for record in &self.records {
-            if expected.is_some_and(|expected| expected != record.sequence) {
-                states.clear(); // what is missing may have been a step of any of them
-            }
-            expected = Some(record.sequence + 1);
-            let (Some(seat), What::Group { fact, .. }) = (seat(record), &record.what) else { continue };
-            match fact {
-                Fact::Recovered { params, state } => drop(states.insert(seat, ((**params).clone(), (**state).clone()))),
-                Fact::Stepped { event, effects, .. } => {
-                    let step = states.get_mut(&seat).map(|(params, state)| {
-                        let mut gives = Vec::new();
-                        raft::step(params, state, event.clone(), &mut gives);
-                        gives
-                    });
-                    found.entry(seat).or_insert(Again::Same { steps: 0 }).add(record.sequence, effects, step);
-                }
-                _ => {}
-            }
-        }
-        found
-    }
-}
-
-impl Again {
-    fn add(&mut self, record: u64, recorded: &[Effect], gives: Option<Vec<Effect>>) {
-        match (&mut *self, gives) {
-            (Self::Differs { .. }, _) => {}
-            (Self::Middle { steps }, None) => *steps += 1,
-            (Self::Same { .. }, None) => *self = Self::Middle { steps: 1 },
-            (_, Some(gives)) if gives != recorded => *self = Self::Differs { record, gives: print::effects(&gives) },
-            (Self::Same { steps }, Some(_)) => *steps += 1,
-            (Self::Middle { .. }, Some(_)) => *self = Self::Same { steps: 1 },
-        }
+    /// Whether no state is another one than the steps before it give.
+    pub fn is_sound(&self) -> bool {
+        self.groups.values().all(|again| again.differs.is_none())
     }
 }
 
 impl fmt::Display for Again {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Middle { steps } => write!(f, "the dump begins in the middle, so {steps} steps cannot be executed again"),
-            Self::Same { steps } => write!(f, "{steps} steps executed again, with the recorded effects"),
-            Self::Differs { record, gives } => write!(f, "record {record} is WRONG: executed again, it gives [{gives}]"),
+        write!(f, "{} steps executed again, {} states compared", self.steps, self.compared)?;
+        if self.before > 0 {
+            write!(f, "; of {} steps before the first state only the events are known", self.before)?;
+        }
+        match self.differs {
+            Some(record) => write!(f, "; the state at record {record} is WRONG: the steps before it give another one"),
+            None => Ok(()),
         }
     }
 }

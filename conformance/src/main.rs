@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use roadstead_conformance::{
     Options,
-    dump::{Again, Dump},
+    dump::Dump,
     files::{self, Unreadable},
     replay,
     stream::{Next, Stream},
@@ -49,7 +49,7 @@ enum Command {
         #[arg(long)]
         to_json: bool,
     },
-    /// Tell the last records of a node on which something was wrong: 0 it is told, 1 a step is not what the core does, 2 it cannot be read
+    /// Tell the last records of a node on which something was wrong: 0 it is told, 1 its steps do not give its states, 2 it cannot be read
     Show {
         /// A dump, DATA/dumps/*.ring
         file: PathBuf,
@@ -168,7 +168,7 @@ fn tell(verdict: &Verdict) -> io::Result<()> {
 fn show(file: &Path, group: Option<GroupId>, json: bool) -> Result<ExitCode, Unreadable> {
     let dump = Dump::read(file)?;
     let mut out = BufWriter::new(io::stdout().lock());
-    let told = if json { write_json(&mut out, &dump.records) } else { tell_dump(&mut out, &dump, group) };
+    let told = if json { write_json(&mut out, &dump.tell().records) } else { tell_dump(&mut out, &dump, group) };
     let code = told.and_then(|code| out.flush().map(|()| code));
     code.map_err(|source| Unreadable::Io { path: "(stdout)".into(), source })
 }
@@ -176,15 +176,15 @@ fn show(file: &Path, group: Option<GroupId>, json: bool) -> Result<ExitCode, Unr
 fn tell_dump(out: &mut impl Write, dump: &Dump, group: Option<GroupId>) -> io::Result<ExitCode> {
     let of = &dump.header.of;
     writeln!(out, "node {}, boot {}, release {}: {}", of.node, of.boot, of.release, dump.header.reason)?;
-    dump.story(group).try_for_each(|line| writeln!(out, "  {line}"))?;
+    let told = dump.tell();
+    told.story(group).try_for_each(|line| writeln!(out, "  {line}"))?;
     if dump.torn > 0 {
         writeln!(out, "{} bytes of a torn record at the end are left out", dump.torn)?;
     }
-    let again = dump.again();
-    for ((_, group, _), again) in &again {
+    for ((_, group, _), again) in &told.groups {
         writeln!(out, "group {group}: {again}")?;
     }
-    Ok(ExitCode::from(u8::from(again.values().any(|again| matches!(again, Again::Differs { .. })))))
+    Ok(ExitCode::from(u8::from(!told.is_sound())))
 }
 
 fn write_json(out: &mut impl Write, records: &[Record]) -> io::Result<ExitCode> {

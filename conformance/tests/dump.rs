@@ -11,7 +11,7 @@ use roadstead::{
 use roadstead_conformance::dump::{Again, Dump};
 use roadstead_spec::{
     EntryId, GroupId, Incarnation, Index, NodeId, Term,
-    raft::{Effect, Event, HardState, Limits, LogShape, Params, recover, step},
+    raft::{Effect, Event, HardState, Limits, LogShape, Params, State, recover, step},
     trace::{Digest, Fact, What},
 };
 use std::{
@@ -23,12 +23,13 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// A group that comes up alone, stands for election and hears that its vote and its first entry are durable.
+/// A group that stands for election alone and hears that its vote and its first entry are durable, as a node keeps it: the state, events, and a state again.
 fn facts() -> Vec<Fact> {
     let params = Params::new(&[NodeId(1)], Limits::default()).unwrap();
     let log = LogShape::from_runs(EntryId::default(), Vec::new(), Index(0)).unwrap();
     let mut state = recover(NodeId(1), HardState { term: Term(0), vote: None }, log, Index(0)).unwrap();
-    let mut facts = vec![Fact::Recovered { params: Box::new(params.clone()), state: Box::new(state.clone()) }];
+    let stands = |state: &State| Fact::Recovered { params: Box::new(params.clone()), state: Box::new(state.clone()) };
+    let mut facts = vec![stands(&state)];
     let mut next = Some(Event::ElectionTimeout);
     while let Some(event) = next {
         let mut effects = Vec::new();
@@ -38,8 +39,9 @@ fn facts() -> Vec<Fact> {
             _ => None,
         });
         next = persist.map(|mark| Event::Persisted { mark });
-        facts.push(Fact::Stepped { event, effects, after: Digest(0) });
+        facts.push(Fact::Stepped { event, effects: Vec::new(), after: Digest(0) });
     }
+    facts.push(stands(&state));
     facts
 }
 
@@ -65,26 +67,29 @@ fn a_dump_is_told_and_its_steps_are_executed_again() {
     let folder = TempDir::new().unwrap();
     let facts = facts();
     assert!(facts.len() > 2, "it stands, and is told that it may go on");
-    let steps = facts.len() - 1;
+    let steps = facts.len() - 2;
     let (code, out, error) = show(&dump(folder.path(), 0, &facts), &[]);
     assert_eq!((code, error.as_str()), (Some(0), ""));
     let lines: Vec<_> = out.lines().collect();
     assert_eq!(lines[0], format!("node 1, boot 4, release {}: group 1 stopped: a test", env!("CARGO_PKG_VERSION")));
-    assert!(lines[1].starts_with("  0 node 1 group 1: comes up in term 0"), "{out}");
-    assert!(lines[2].starts_with("  1 node 1 group 1: steps ElectionTimeout -> ["), "{out}");
-    assert_eq!(lines[facts.len() + 1], format!("group 1: {steps} steps executed again, with the recorded effects"));
+    assert!(lines[1].starts_with("  0 node 1 group 1: is a follower in term 0"), "{out}");
+    assert!(lines[2].starts_with("  1 node 1 group 1: steps ElectionTimeout -> [ResetElectionTimer; "), "{out}");
+    assert_eq!(lines[facts.len() + 1], format!("group 1: {steps} steps executed again, 1 states compared"));
     let (code, out, _) = show(&dump(folder.path(), 0, &facts), &["--group", "2"]);
-    assert!(code == Some(0) && !out.contains("comes up"), "{out}");
+    assert!(code == Some(0) && !out.contains("is a follower"), "{out}");
 }
 
 #[test]
 fn a_dump_that_begins_in_the_middle_says_so() {
     let folder = TempDir::new().unwrap();
     let facts = facts();
-    let (code, out, _) = show(&dump(folder.path(), 100, &facts[1..]), &[]);
-    let last = format!("group 1: the dump begins in the middle, so {} steps cannot be executed again", facts.len() - 1);
+    let path = dump(folder.path(), 100, &facts[1..]);
+    let (code, out, _) = show(&path, &[]);
+    let steps = facts.len() - 2;
+    let last =
+        format!("group 1: 0 steps executed again, 0 states compared; of {steps} steps before the first state only the events are known");
     assert_eq!((code, out.lines().last()), (Some(0), Some(last.as_str())));
-    let (code, out, _) = show(&dump(folder.path(), 100, &facts[1..]), &["--json"]);
+    let (code, out, _) = show(&path, &["--json"]);
     assert!(code == Some(0) && out.lines().count() == facts.len() - 1 && out.starts_with(r#"{"node":1,"boot":4,"sequence":100,"#), "{out}");
 }
 
@@ -103,18 +108,18 @@ fn a_missing_record_is_told_and_ends_what_can_be_executed() {
     assert_eq!(code, Some(0));
     assert!(out.contains("\n  ... records 1 to 2 were too large to be kept\n"), "{out}");
     assert!(out.contains("3 bytes of a torn record at the end are left out"), "{out}");
-    assert!(out.contains("group 1: the dump begins in the middle"), "{out}");
+    assert!(out.contains("group 1: 0 steps executed again, 0 states compared; of"), "{out}");
 }
 
 #[test]
-fn a_step_that_the_core_would_not_do_ends_with_1() {
+fn a_state_that_its_steps_do_not_give_ends_with_1() {
     let folder = TempDir::new().unwrap();
     let mut facts = facts();
-    let Some(Fact::Stepped { effects, .. }) = facts.get_mut(1) else { panic!("a step") };
-    effects.pop();
+    facts.remove(1);
     let (code, out, _) = show(&dump(folder.path(), 0, &facts), &[]);
     assert_eq!(code, Some(1));
-    assert!(out.contains("group 1: record 1 is WRONG: executed again, it gives ["), "{out}");
+    let last = facts.len() - 1;
+    assert!(out.contains(&format!("the state at record {last} is WRONG: the steps before it give another one")), "{out}");
 }
 
 /// Goal: nothing else is taken for a dump, and no dump for a run.
@@ -138,7 +143,7 @@ fn what_is_no_dump_ends_with_2() {
     assert!(output.status.code() == Some(2) && error.contains("begins in the middle and cannot be judged"), "{error}");
 }
 
-/// A machine that panics at its hundredth command.
+/// A machine that panics at its six thousandth command.
 #[derive(Default)]
 struct Fragile(u32);
 
@@ -146,7 +151,7 @@ impl StateMachine for Fragile {
     fn apply(&mut self, commands: &[Entry], _: &mut dyn StateWrite, answers: &mut Vec<Bytes>) -> Result<(), StateMachineError> {
         self.0 += commands.len() as u32;
         answers.extend(commands.iter().map(|_| Bytes::new()));
-        assert!(self.0 < 100, "the hundredth command is too much");
+        assert!(self.0 < 6_000, "the last command is too much");
         Ok(())
     }
 
@@ -162,12 +167,13 @@ fn the_dump_of_a_real_node_is_executed_again() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let id = GroupId::new(1).unwrap();
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let place = folder.path().join("dumps");
     let options = NodeOptions {
         groups: vec![GroupOptions::raft(id, "fragile", &[NodeId(1)])],
         services: Services::none().with("fragile", || Box::<Fragile>::default()),
-        ..NodeOptions::new(NodeId(1), listen, folder.path())
+        dumps: Some(place.clone()),
+        ..NodeOptions::in_memory(NodeId(1), listen) // thousands of writes need no disk here
     };
-    let place = folder.path().join("dumps");
     runtime.block_on(async {
         let launcher = Launcher::bind(listen, options).await.unwrap();
         let group = launcher.group(id).await.unwrap();
@@ -181,7 +187,8 @@ fn the_dump_of_a_real_node_is_executed_again() {
     });
     let path = fs::read_dir(place).unwrap().next().expect("a dump").unwrap().path();
     let dump = Dump::read(&path).unwrap();
-    assert!(dump.header.reason.contains("the hundredth command is too much"), "{}", dump.header.reason);
-    let again: Vec<_> = dump.again().into_values().collect();
-    assert!(matches!(again[..], [Again::Same { steps }] if steps > 100), "{again:?}");
+    assert!(dump.header.reason.contains("the last command is too much"), "{}", dump.header.reason);
+    let again: Vec<_> = dump.tell().groups.into_values().collect();
+    let [Again { steps, before: 0..=1, compared, differs: None }] = again[..] else { panic!("{again:?}") };
+    assert!((2_000..18_000).contains(&steps) && compared > 0, "as many as fit, and the first are gone: {steps} steps, {compared} states");
 }

@@ -21,10 +21,17 @@ impl Replica {
         ctx.records.record_whole(self.group, self.key.incarnation, fact);
     }
 
-    /// Records a step; the effects come back.
+    /// Keeps the event of a step before it is taken, where nothing but the last records is kept.
+    pub(super) fn keep_event(&mut self, ctx: &mut Context, event: &Event) {
+        let seat = (self.group, self.key.incarnation);
+        let (params, state) = (&self.params, &self.state);
+        let stands = || Fact::Recovered { params: Box::new(params.clone()), state: Box::new(state.clone()) };
+        ctx.records.keep_event(seat, event, &mut self.state_kept, stands);
+    }
+
+    /// Records a step for the trace file; the effects come back.
     pub(super) fn note_step(&self, ctx: &mut Context, event: Event, effects: Vec<Effect>) -> Vec<Effect> {
-        let after = ctx.records.digest(|| Digest::of_state(&self.state));
-        let fact = Fact::Stepped { event, effects, after };
+        let fact = Fact::Stepped { event, effects, after: Digest::of_state(&self.state) };
         self.note(ctx, &fact);
         match fact {
             Fact::Stepped { effects, .. } => effects,
@@ -34,7 +41,7 @@ impl Replica {
 }
 
 /// The record of a write, as the disk is told; the storage thread's own changes have none.
-pub(super) fn issued(ctx: &Context, ticket: Ticket, write: &submission::Write) -> Option<Fact> {
+pub(super) fn issued(ticket: Ticket, write: &submission::Write) -> Option<Fact> {
     let (write, append) = match write {
         submission::Write::Persist { hard, truncate_from, append } => {
             (Written::Persist { hard: *hard, truncate_from: *truncate_from }, append.as_ref())
@@ -45,8 +52,7 @@ pub(super) fn issued(ctx: &Context, ticket: Ticket, write: &submission::Write) -
         submission::Write::Compact { through } => return Some(Fact::Compacted { through: *through }),
         submission::Write::Registry(_) => return None,
     };
-    let content = |append: &submission::Append| ctx.records.content(|| trace::content(append.first, &append.entries));
-    let content = append.map_or_else(Content::none, content);
+    let content = append.map_or_else(Content::none, |append| trace::content(append.first, &append.entries));
     Some(Fact::Issued { ticket, write, content })
 }
 
@@ -62,7 +68,6 @@ pub(super) fn received(from: NodeId, message: &Message, spans: &[PayloadSpan], b
 pub(super) fn note_sent(route: &Route, ctx: &mut Context, message: &Message, after: Ticket, content: impl FnOnce() -> Content) {
     let to = route.to;
     let translated = ctx.legacy.carries(route.group, to);
-    let content = ctx.records.content(content);
-    let fact = Fact::Sent { to, message: message.clone(), after, content, translated };
-    ctx.records.record(route.group, route.incarnation, &fact);
+    let fact = || Fact::Sent { to, message: message.clone(), after, content: content(), translated };
+    ctx.records.record_whole(route.group, route.incarnation, fact);
 }

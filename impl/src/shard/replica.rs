@@ -88,6 +88,8 @@ pub(crate) struct Replica {
     pub(crate) waits_for_disk: Option<Millis>,
     /// Why the group must stop.
     pub(crate) broken: Option<String>,
+    /// When the last records got the state last.
+    pub(crate) state_kept: u64,
     /// Members that said they do not have this group.
     pub(crate) absent_at: BTreeSet<NodeId>,
 }
@@ -97,9 +99,12 @@ impl Replica {
     pub(crate) fn step(&mut self, ctx: &mut Context, event: Event, payloads: Payloads<'_>) {
         let (term, leads) = (self.state.hard.term, self.leads());
         let mut effects = std::mem::take(&mut ctx.effects);
-        let recorded = event.clone();
+        self.keep_event(ctx, &event);
+        let recorded = ctx.records.is_whole().then(|| event.clone());
         raft::step(&self.params, &mut self.state, event, &mut effects);
-        effects = self.note_step(ctx, recorded, effects);
+        if let Some(event) = recorded {
+            effects = self.note_step(ctx, event, effects);
+        }
         let mut actions = std::mem::take(&mut ctx.actions);
         self.outbox.accept(effects.drain(..), &mut actions);
         ctx.effects = effects;
@@ -191,7 +196,9 @@ impl Replica {
     }
 
     fn submit(&self, ctx: &mut Context, ticket: Ticket, write: submission::Write) {
-        if let Some(fact) = note::issued(ctx, ticket, &write) {
+        if ctx.records.is_whole()
+            && let Some(fact) = note::issued(ticket, &write)
+        {
             self.note(ctx, &fact);
         }
         ctx.out.submissions.push(Submission { local: self.local, incarnation: self.key.incarnation, ticket: ticket.0, write });

@@ -67,7 +67,7 @@ impl Replica {
         let (to, message) = released.into_parts();
         if self.answer_legacy(ctx, to, &message) {
             ctx.counters.messages_sent += 1;
-            return self.note(ctx, &Fact::Sent { to, message, after, content: Content::none(), translated: true });
+            return self.note_whole(ctx, || Fact::Sent { to, message, after, content: Content::none(), translated: true });
         }
         if !ctx.reaches(self.group, to) || answers_closed_connection(&message) {
             // The core learns of the broken connection by `Unreachable`, and heartbeats probe.

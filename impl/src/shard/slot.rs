@@ -167,12 +167,12 @@ fn replica(
         election_deadline: Millis::NEVER,
         waits_for_disk: None,
         broken: None,
+        state_kept: 0,
         absent_at: Default::default(),
         params,
         state,
     };
-    let recovered = Fact::Recovered { params: Box::new(replica.params.clone()), state: Box::new(replica.state.clone()) };
-    replica.note(ctx, &recovered);
+    replica.note_whole(ctx, || Fact::Recovered { params: Box::new(replica.params.clone()), state: Box::new(replica.state.clone()) });
     replica.reset_election_timer(ctx);
     if alone {
         replica.step(ctx, Event::ElectionTimeout, Payloads::None); // nobody else could lead: no need to wait

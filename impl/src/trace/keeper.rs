@@ -1,10 +1,7 @@
 //! Who keeps the records of a boot: a file that takes all of them, or a ring that has the last ones.
 
 use super::{dump::Dump, recorder::Recorder, ring::Ring};
-use roadstead_spec::{
-    GroupId, Incarnation,
-    trace::{Content, Digest, Fact},
-};
+use roadstead_spec::{GroupId, Incarnation, raft::Event, trace::Fact};
 
 /// Keeps records. Never both ways at once: a trace file holds what a ring would, up to the same record.
 pub(crate) enum Keeper {
@@ -28,21 +25,31 @@ impl Keeper {
         }
     }
 
-    /// Records what only a judge needs, since another record tells it, too. Costs a branch if there is no trace file.
+    /// Records what only a judge needs, since it follows from other records. Costs a branch if there is no trace file.
     pub(crate) fn record_whole(&mut self, group: GroupId, incarnation: Incarnation, fact: impl FnOnce() -> Fact) {
         if let Self::File(recorder) = self {
             recorder.record(group, incarnation, &fact());
         }
     }
 
-    /// The record of entries' bytes; without a trace file they are not looked at.
-    pub(crate) fn content(&self, content: impl FnOnce() -> Content) -> Content {
-        if matches!(self, Self::File(_)) { content() } else { Content::none() }
+    /// Whether all is recorded.
+    pub(crate) const fn is_whole(&self) -> bool {
+        matches!(self, Self::File(_))
     }
 
-    /// The record of a state; without a trace file it is not looked at.
-    pub(crate) fn digest(&self, digest: impl FnOnce() -> Digest) -> Digest {
-        if matches!(self, Self::File(_)) { digest() } else { Digest(0) }
+    /// Keeps the event of a step that is about to be taken, and the state that it is taken in if it is time for that (`kept`: when it was done last). A trace
+    /// file is told when the step is taken.
+    pub(crate) fn keep_event(
+        &mut self,
+        (group, incarnation): (GroupId, Incarnation),
+        event: &Event,
+        kept: &mut u64,
+        state: impl FnOnce() -> Fact,
+    ) {
+        if let Self::Ring(ring) = self {
+            ring.state(group, incarnation, kept, state);
+            ring.event(group, incarnation, event);
+        }
     }
 
     /// Records that the process ends in order.

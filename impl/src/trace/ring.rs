@@ -1,25 +1,29 @@
 //! The last records of a node that writes no trace: kept in memory, and written to a file when something is wrong ([`super::Dumps`]).
 //!
-//! Keeping must cost next to nothing, so records are lean: bytes of entries are not read for digests ([`Content`](roadstead_spec::trace::Content)s are
-//! empty), states are not hashed (`after` is 0), and what another record tells anyway is left out: a message that was received is the event of the step that
-//! follows, what was applied is the event `Applied`. A record is encoded into memory that is there already, and gets its checksum only when it is dumped.
+//! Keeping must cost next to nothing, so it is the input that is kept: the event of each step (`effects` empty, `after` 0), before the step is taken, and what
+//! the disk said. The core is a function, so whoever reads a dump executes the steps again and sees what they gave. For that a group's state is kept as well
+//! (as `Recovered`), once in each half of the memory; with many groups only until a quarter of the half is states.
 //!
 //! The memory is two halves. One is filled; when a record does not fit any more, the other one, which holds the oldest records, is emptied and filled next. So
-//! nothing is ever moved, and at least the last half is there. A record that fits no half is left out; its number is missing then.
+//! nothing is ever moved, and at least the last half is there. A record that fits no half is left out; its number is missing then. A record gets its checksum
+//! only when it is dumped.
 
 use super::{
     dump::{DUMPS_MAX, Dump},
     format::{FRAME_HEAD_BYTES, seal_frame},
-    recorder::What,
+    recorder::{Step, What},
 };
-use roadstead_spec::{GroupId, Incarnation, trace::Fact};
+use roadstead_spec::{GroupId, Incarnation, raft::Event, trace::Fact};
+use serde::Serialize;
 use std::mem;
 
-/// Bytes of records that a node keeps: some ten thousand, which is a second under full load and minutes of heartbeats. A record that decides is seldom more
-/// than an election before the harm; and sixteen dumps of this size are little beside the reserve of the smallest disk.
-pub const RING_BYTES: usize = 1 << 20;
+/// Bytes of records that a node keeps: some eight thousand, which is a second or so under load and minutes of heartbeats. What decides is seldom longer ago
+/// than an election. More would no longer stay in a core's cache beside what the node works with, and cost more than the encoding.
+pub const RING_BYTES: usize = 256 << 10;
 
 const HALF_BYTES: usize = RING_BYTES / 2;
+/// Bytes of a half that are states at most.
+const STATE_BYTES_MAX: usize = HALF_BYTES / 4;
 
 /// Records in memory that never grows.
 struct Half {
@@ -32,22 +36,47 @@ pub(crate) struct Ring {
     next: u64,
     older: Half,
     newer: Half,
+    /// Counts the halves that were begun.
+    half: u64,
+    /// Bytes of states in the newer half.
+    state_bytes: usize,
     dumps_left: usize,
 }
 
 impl Ring {
     /// Begins a boot.
     pub(crate) fn new() -> Self {
-        Self { next: 0, older: Half::new(), newer: Half::new(), dumps_left: DUMPS_MAX }
+        Self { next: 0, older: Half::new(), newer: Half::new(), half: 1, state_bytes: 0, dumps_left: DUMPS_MAX }
     }
 
     /// Keeps what happened to a group.
     pub(crate) fn record(&mut self, group: GroupId, incarnation: Incarnation, fact: &Fact) {
-        let payload = (self.next, What::Group { group, incarnation, fact });
+        self.put(&What::Group { group, incarnation, fact });
+    }
+
+    /// Keeps the event of a step that is about to be taken.
+    pub(crate) fn event(&mut self, group: GroupId, incarnation: Incarnation, event: &Event) {
+        self.put(&What::Group { group, incarnation, fact: &Step::of(event) });
+    }
+
+    /// Keeps the state of a group that keeps its own for the last time in half `kept`, unless this half has it already, or enough of others.
+    pub(crate) fn state(&mut self, group: GroupId, incarnation: Incarnation, kept: &mut u64, state: impl FnOnce() -> Fact) {
+        if *kept == self.half || self.state_bytes > STATE_BYTES_MAX {
+            return;
+        }
+        let before = self.newer.filled;
+        self.record(group, incarnation, &state());
+        self.state_bytes += self.newer.filled.saturating_sub(before);
+        *kept = self.half;
+    }
+
+    fn put(&mut self, what: &impl Serialize) {
+        let payload = (self.next, what);
         self.next += 1;
         if !self.newer.push(&payload) {
             mem::swap(&mut self.older, &mut self.newer);
-            self.newer.filled = 0;
+            (self.newer.filled, self.state_bytes) = (0, 0);
+            self.half += 1;
             self.newer.push(&payload);
         }
     }
@@ -69,7 +98,7 @@ impl Half {
     }
 
     /// Adds a frame whose checksum is not there yet; false if it does not fit. Whoever ends within it has added nothing.
-    fn push(&mut self, payload: &impl serde::Serialize) -> bool {
+    fn push(&mut self, payload: &impl Serialize) -> bool {
         let Some((head, room)) = self.bytes.get_mut(self.filled..).and_then(|rest| rest.split_at_mut_checked(FRAME_HEAD_BYTES)) else {
             return false;
         };
@@ -98,7 +127,7 @@ mod tests {
     use roadstead_spec::{
         NodeId,
         outbox::Ticket,
-        raft::{Behind, Message, Round, Run},
+        raft::{Behind, Event, Message, Round, Run},
         trace::What as Whole,
         *,
     };
@@ -156,6 +185,32 @@ mod tests {
         let dumps: Vec<_> = std::iter::from_fn(|| ring.dump("again".to_owned())).take(DUMPS_MAX + 1).collect();
         assert_eq!(dumps.len(), DUMPS_MAX);
         assert!(dumps.iter().all(|dump| records(dump) == [(0, group(durable(1)))]));
+    }
+
+    /// Goal: a step's event is read as a step without effects.
+    #[test]
+    fn an_event_is_a_step_of_which_the_rest_is_not_kept() {
+        let mut ring = Ring::new();
+        let event = Event::Applied { through: Index(7) };
+        ring.event(GroupId::DEFAULT, Incarnation(9), &event);
+        let step = Fact::Stepped { event, effects: Vec::new(), after: trace::Digest(0) };
+        assert_eq!(records(&ring.dump("a step".to_owned()).unwrap()), [(0, group(step))]);
+    }
+
+    /// Goal: each half has the state of a group, and states never fill it. Method: one group, then so many that their states would.
+    #[test]
+    fn states_are_kept_once_in_a_half_and_never_fill_it() {
+        for groups in [1, 10_000] {
+            let (mut ring, mut kept) = (Ring::new(), vec![0; groups]);
+            for number in 0..40_000 {
+                ring.state(GroupId::DEFAULT, Incarnation(9), &mut kept[number % groups], refusal);
+                ring.event(GroupId::DEFAULT, Incarnation(9), &Event::Propose { count: 1 });
+            }
+            let read = records(&ring.dump("states".to_owned()).unwrap());
+            let states = read.iter().filter(|(_, what)| *what == group(refusal())).count();
+            assert!(if groups == 1 { (1..=2).contains(&states) } else { states > 20 }, "{states} states of {groups} groups");
+            assert!(read.len() > 5 * states, "{} records, {states} of them states", read.len());
+        }
     }
 
     /// Goal: what is larger than a half costs that record and no other.

@@ -15,8 +15,8 @@ use roadstead::{
 };
 use roadstead_spec::{
     GroupId, Index, NodeId,
-    raft::{Effect, Event, Law, Message},
-    trace::{Digest, Fact, What},
+    raft::{Effect, Event, Law, Message, step},
+    trace::{Fact, What},
 };
 use std::{
     fs,
@@ -63,6 +63,19 @@ async fn only(folder: &Path) -> (DumpHeader, Vec<(GroupId, Fact)>) {
     read(&path)
 }
 
+/// What the last step gives when all of them are executed again; a dump that begins with the state of the only group.
+fn again(facts: &[(GroupId, Fact)]) -> Vec<Effect> {
+    let Some((_, Fact::Recovered { params, state })) = facts.first() else { panic!("a state, not {:?}", facts.first()) };
+    let (mut state, mut effects) = (state.clone(), Vec::new());
+    for (_, fact) in facts {
+        if let Fact::Stepped { event, .. } = fact {
+            effects.clear();
+            step(params, &mut state, event.clone(), &mut effects);
+        }
+    }
+    effects
+}
+
 /// Goal: a law that breaks leaves behind what led to it. Method: a peer leads term 1, and so does another one.
 #[tokio::test]
 async fn a_group_whose_law_breaks_leaves_its_last_records() {
@@ -75,14 +88,11 @@ async fn a_group_whose_law_breaks_leaves_its_last_records() {
     assert_eq!((header.of.node, header.of.boot), (NodeId(2), 1));
     assert!(header.reason.contains("group 0 stopped: the law TwoLeadersInOneTerm is broken"), "{}", header.reason);
     let steps: Vec<_> = facts.iter().filter(|(_, fact)| matches!(fact, Fact::Stepped { .. })).collect();
-    let Some((GroupId::DEFAULT, Fact::Stepped { event: Event::Receive { from: NodeId(3), message }, effects, after })) = steps.last()
-    else {
+    let Some((GroupId::DEFAULT, Fact::Stepped { event: Event::Receive { from: NodeId(3), message }, .. })) = steps.last() else {
         panic!("{:?}", steps.last())
     };
     assert!(matches!(message, Message::AppendEntries { slice, .. } if slice.last == Index(1)), "{message:?}");
-    assert!(effects.contains(&Effect::Halt { law: Law::TwoLeadersInOneTerm }), "{effects:?}");
-    assert_eq!(*after, Digest(0), "states are not hashed for a ring");
-    assert!(matches!(facts.first(), Some((_, Fact::Recovered { .. }))), "so little happened that it begins with the group");
+    assert!(again(&facts).contains(&Effect::Halt { law: Law::TwoLeadersInOneTerm }), "executed again, it breaks the same law");
     assert!(steps.iter().any(|(_, fact)| matches!(fact, Fact::Stepped { event: Event::Receive { from: NodeId(1), .. }, .. })));
     assert!(facts.iter().any(|(_, fact)| matches!(fact, Fact::Durable { .. })), "what the disk said is there");
     cluster.shutdown().await;
