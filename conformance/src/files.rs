@@ -1,5 +1,6 @@
 //! The trace files of a folder: which node, which boot.
 
+use crate::dump::no_dump;
 use roadstead::trace::{BadFrame, Header, parse_head};
 use roadstead_spec::NodeId;
 use std::{
@@ -24,7 +25,11 @@ pub enum Unreadable {
         source: io::Error,
     },
     /// There is nothing to judge.
-    #[error("{}: no trace file (*.trace) is here; nodes write them when started with --trace", .0.display())]
+    #[error(
+        "{}: no trace file (*.trace) is here; nodes write them when started with --trace. A dump (*.ring) begins in the middle and cannot be judged: \
+         `show` tells it",
+        .0.display()
+    )]
     Empty(PathBuf),
     /// The beginning of a file.
     #[error("{}: not a trace of this release: {why}", path.display())]
@@ -41,6 +46,14 @@ pub enum Unreadable {
         path: PathBuf,
         /// Where.
         offset: u64,
+        /// Why.
+        why: BadFrame,
+    },
+    /// A file that is no dump.
+    #[error("{}: not a dump: {}", path.display(), no_dump(*why))]
+    NoDump {
+        /// Which file.
+        path: PathBuf,
         /// Why.
         why: BadFrame,
     },

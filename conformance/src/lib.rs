@@ -10,6 +10,7 @@
 #![warn(missing_docs)]
 
 pub mod coverage;
+pub mod dump;
 pub mod files;
 pub mod judge;
 pub mod print;

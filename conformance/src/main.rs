@@ -7,13 +7,14 @@ use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use roadstead_conformance::{
     Options,
+    dump::Dump,
     files::{self, Unreadable},
     replay,
     stream::{Next, Stream},
     tla::{self, NoModule, Part},
     verdict::Verdict,
 };
-use roadstead_spec::GroupId;
+use roadstead_spec::{GroupId, trace::Record};
 use std::{
     fs,
     io::{self, BufWriter, IsTerminal, Write},
@@ -27,6 +28,7 @@ Examples:
   roadstead-conformance replay run-1                   judge what they did
   roadstead-conformance replay run-1 --json            the verdict for programs
   roadstead-conformance sim --seeds 1..1000            whole nodes in a simulation, with faults, by seed
+  roadstead-conformance show n1/dumps/FILE.ring        the last records of a node on which something was wrong
   roadstead-conformance tla run-1 --group 1 --out out  the beginning of group 1's run, for `tla/check traces out`";
 
 /// Judge recorded runs of real nodes
@@ -52,6 +54,17 @@ enum Command {
     },
     /// Run whole nodes in a simulation, with faults, by seed: 0 all is well, 1 something is violated
     Sim(simulate::Options),
+    /// Tell the last records of a node on which something was wrong: 0 it is told, 1 its steps do not give its states, 2 it cannot be read
+    Show {
+        /// A dump, DATA/dumps/*.ring
+        file: PathBuf,
+        /// Only what happened to this group
+        #[arg(long, value_parser = group_id, allow_negative_numbers = true)]
+        group: Option<GroupId>,
+        /// Print every record as one line of JSON, and nothing else
+        #[arg(long, conflicts_with = "group")]
+        json: bool,
+    },
     /// Write a part of one group's run as a module for `tla/check traces`: 0 it is written, 2 it cannot be
     Tla {
         /// Folder with the *.trace files of all nodes
@@ -80,6 +93,7 @@ fn main() -> ExitCode {
         Command::Sim(options) => return simulate::run(&options),
         Command::Replay { folder, to_json: true, .. } => print_records(&folder).map_err(NoModule::from),
         Command::Replay { folder, json, .. } => judge(&folder, json).map_err(NoModule::from),
+        Command::Show { file, group, json } => show(&file, group, json).map_err(NoModule::from),
         Command::Tla { folder, group, out, from, events } => write_module(&folder, &out, group, from, events),
     };
     done.unwrap_or_else(|error| {
@@ -155,6 +169,36 @@ fn tell(verdict: &Verdict) -> io::Result<()> {
         None => writeln!(out, "verdict: conforms"),
         Some(rejection) => writeln!(out, "verdict: REJECTED\n{rejection}"),
     }
+}
+
+fn show(file: &Path, group: Option<GroupId>, json: bool) -> Result<ExitCode, Unreadable> {
+    let dump = Dump::read(file)?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    let told = if json { write_json(&mut out, &dump.tell().records) } else { tell_dump(&mut out, &dump, group) };
+    let code = told.and_then(|code| out.flush().map(|()| code));
+    code.map_err(|source| Unreadable::Io { path: "(stdout)".into(), source })
+}
+
+fn tell_dump(out: &mut impl Write, dump: &Dump, group: Option<GroupId>) -> io::Result<ExitCode> {
+    let of = &dump.header.of;
+    writeln!(out, "node {}, boot {}, release {}: {}", of.node, of.boot, of.release, dump.header.reason)?;
+    let told = dump.tell();
+    told.story(group).try_for_each(|line| writeln!(out, "  {line}"))?;
+    if dump.torn > 0 {
+        writeln!(out, "{} bytes of a torn record at the end are left out", dump.torn)?;
+    }
+    for ((_, group, _), again) in &told.groups {
+        writeln!(out, "group {group}: {again}")?;
+    }
+    Ok(ExitCode::from(u8::from(!told.is_sound())))
+}
+
+fn write_json(out: &mut impl Write, records: &[Record]) -> io::Result<ExitCode> {
+    for record in records {
+        serde_json::to_writer(&mut *out, record)?;
+        out.write_all(b"\n")?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn print_records(folder: &Path) -> Result<ExitCode, Unreadable> {

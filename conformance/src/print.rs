@@ -3,7 +3,7 @@
 use roadstead_spec::{
     EntryId, Index,
     outbox::Write,
-    raft::{Append, Effect, Event, Gate, HardState, Message, Slice},
+    raft::{Append, Effect, Event, Gate, HardState, Message, Role, Slice},
     trace::{Content, Fact, Record, What, Written},
 };
 
@@ -15,6 +15,28 @@ pub fn record(record: &Record) -> String {
         What::Group { group, fact, .. } => format!("group {group}: {}", self::fact(fact)),
     };
     format!("{} node {} {what}", record.sequence, record.node)
+}
+
+/// A record of a dump: a state is where the group stands then, and need not be its start.
+pub fn kept(record: &Record) -> String {
+    match &record.what {
+        What::Group { group, fact: Fact::Recovered { state, .. }, .. } => {
+            let role = match state.role {
+                Role::Follower { .. } => "a follower",
+                Role::PreCandidate { .. } => "a pre-candidate",
+                Role::Candidate { .. } => "a candidate",
+                Role::Leader(_) => "the leader",
+            };
+            let (hard, log) = (hard(&state.hard), &state.log);
+            let (base, last) = (id(log.base()), id(log.last_id()));
+            let (commit, applied) = (state.commit, state.applied);
+            format!(
+                "{} node {} group {group}: is {role} in {hard}, log {base} to {last}, commit {commit}, applied {applied}",
+                record.sequence, record.node
+            )
+        }
+        _ => self::record(record),
+    }
 }
 
 fn fact(fact: &Fact) -> String {

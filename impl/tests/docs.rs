@@ -75,7 +75,7 @@ fn check_link(document: &Path, target: &str, wrong: &mut Vec<String>) {
 fn paths(prose: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
     let spans = prose.split('`').skip(1).step_by(2);
     let in_tree = |span: &&str| {
-        let begins = ["spec/", "model/", "tla/", "impl/", "conformance/", "benches/", "docs/", "ci/", ".ci/"]
+        let begins = ["spec/", "model/", "tla/", "impl/", "conformance/", "benches/", "fuzz/", "docs/", "ci/", ".ci/"]
             .iter()
             .any(|folder| span.starts_with(folder));
         begins && !span.contains([' ', '*', '{', '\n'])

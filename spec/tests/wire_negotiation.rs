@@ -475,3 +475,20 @@ fn a_senseless_hello_is_refused() {
         assert_eq!(dialer, Dialer::Done(Err(Refusal::ByPeer(RefusalCode::MalformedHello))));
     }
 }
+
+/// An answer comes to who has asked nothing: it is refused by its first byte, in whatever pieces it comes.
+#[test]
+fn an_answer_is_no_opening_in_any_pieces() {
+    let mut answer = Vec::new();
+    let header =
+        LegacyResponse { message_type: MessageType::PingResponse, src: 1, dst: 2, term: 0, next_index: 0, accepted: true, flags: 0 };
+    header.encode(&mut answer, |_| Ok::<(), WireError>(())).unwrap();
+    answer.resize(60, 0);
+    for piece in [1, 13, RPC_RESP_HEADER_SIZE, 53, 54, 60] {
+        let mut acceptor = Acceptor::new(local(2, Policy::Auto));
+        let mut out = Vec::new();
+        feed(&answer, piece, |buffer| acceptor.receive(buffer, |_| NEW, &mut out));
+        let refused = Refusal::Frame(WireError::Marker { found: 1, version: 0 });
+        assert_eq!((acceptor_outcome(acceptor), out), (Some(Err(refused)), Vec::new()), "in pieces of {piece}");
+    }
+}

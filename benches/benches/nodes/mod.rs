@@ -215,9 +215,10 @@ impl Node {
             legacy_answers,
             closes,
             trace,
+            dump,
         } = self.shard.turn(now, true, &mut self.inbox);
         assert!(clients.is_empty() && log_reads.is_empty(), "all clients are local, all entries that are needed are in memory");
-        assert!(trace.is_empty(), "nothing is recorded");
+        assert!(trace.is_empty() && dump.is_none(), "nothing is recorded but the last records, and nothing is wrong");
         assert!(legacy_requests.is_empty() && legacy_answers.is_empty() && closes.is_empty(), "all peers speak the extended header");
         assert!(lifecycle.iter().all(|change| !matches!(change, Lifecycle::Failed(..))), "no group fails: {lifecycle:?}");
         if !submissions.is_empty() {

@@ -60,11 +60,12 @@ fn fence<T>(doing: &'static str, applied: EntryId, call: impl FnOnce() -> Result
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(Failure::Machine { doing, applied, text: error.to_string() }),
-        Err(panic) => Err(Failure::Panicked { doing, applied, text: text_of(&*panic) }),
+        Err(panic) => Err(Failure::Panicked { doing, applied, text: panic_text(&*panic) }),
     }
 }
 
-fn text_of(panic: &(dyn Any + Send)) -> String {
+/// What a panic says.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no text".to_owned())
 }

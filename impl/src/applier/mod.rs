@@ -34,6 +34,7 @@ pub use chunk::Chunk;
 pub use failure::Failure;
 pub use host::Applier;
 pub use job::{Done, Gone, GroupKey, Job, JobName, Outcome, QueryId, Refusal, StateEpoch, TransferId, Work};
+pub(crate) use machine::panic_text;
 pub use sync::{SyncTicket, Synced};
 pub use thread::{ANSWER_BYTES_MAX, ApplierSender, ApplierThread, NotSent, QUEUED_BATCHES_MAX, TURN_JOBS_MAX};
 

@@ -18,7 +18,7 @@ use crate::{
         format::FolderLock,
         space::{Room, SpaceWatch},
     },
-    trace::TraceFile,
+    trace::{Dumps, TraceFile},
 };
 use bytes::Bytes;
 use roadstead_spec::{GroupId, Incarnation, NodeId, wire::Version};
@@ -64,6 +64,8 @@ pub(crate) struct Parts {
     pub(crate) space: Option<SpaceWatch>,
     /// Where the run is recorded.
     pub(crate) trace: Option<TraceFile>,
+    /// Where the last records go when something is wrong; `None`: nowhere.
+    pub(crate) dumps: Option<Dumps>,
 }
 
 /// Where the loop gets its inputs, once it is started.
@@ -183,11 +185,13 @@ impl EventLoop {
 
     /// Runs until every group is open or has failed. The port does not accept yet.
     pub(crate) async fn wait_until_open(&mut self, internal: &mut mpsc::UnboundedReceiver<Internal>) -> Result<(), StartError> {
-        self.turn();
+        self.guarded(Self::turn);
         while !self.waiting.opening.is_empty() && self.fatal.is_none() {
             let Some(message) = internal.recv().await else { break };
-            self.take_internal(message);
-            self.turn();
+            self.guarded(|node| {
+                node.take_internal(message);
+                node.turn();
+            });
         }
         match self.fatal.take() {
             Some(reason) => Err(StartError::Stopped(reason)),
@@ -221,25 +225,31 @@ impl EventLoop {
         while !self.is_over() {
             let wake = self.parts.started + Duration::from_millis(self.next_deadline().0.min(FAR_AHEAD_MS));
             let wake = self.parts.applying.due().map_or(wake, |due| due.min(wake));
+            let mut command = None;
             tokio::select! {
                 _ = inboxes.internal.recv_many(&mut internal, BATCH_MAX) => {}
                 _ = inboxes.port.recv_many(&mut port, BATCH_MAX), if self.parts.durability.has_room() => {}
-                Some(command) = inboxes.commands.recv() => self.command(command),
+                Some(asked) = inboxes.commands.recv() => command = Some(asked),
                 () = sleep_until(wake) => {}
             }
-            // Whatever else is there joins the same turn: one batch for the disk, one buffer per peer.
-            gather(&mut internal, || inboxes.internal.try_recv().ok());
-            if self.parts.durability.has_room() {
-                gather(&mut port, || inboxes.port.try_recv().ok());
-            }
-            while let Ok(command) = inboxes.commands.try_recv() {
-                self.command(command);
-            }
-            internal.drain(..).for_each(|message| self.take_internal(message));
-            port.drain(..).for_each(|event| self.take_port(event));
-            self.turn();
+            self.guarded(|node| node.react(&mut inboxes, command, &mut internal, &mut port));
         }
         self.end().await
+    }
+
+    /// Takes what arrived, and whatever else is there into the same turn: one batch for the disk, one buffer per peer.
+    fn react(&mut self, inboxes: &mut Inboxes, command: Option<Command>, internal: &mut Vec<Internal>, port: &mut Vec<PortEvent>) {
+        gather(internal, || inboxes.internal.try_recv().ok());
+        if self.parts.durability.has_room() {
+            gather(port, || inboxes.port.try_recv().ok());
+        }
+        command.into_iter().for_each(|command| self.command(command));
+        while let Ok(command) = inboxes.commands.try_recv() {
+            self.command(command);
+        }
+        internal.drain(..).for_each(|message| self.take_internal(message));
+        port.drain(..).for_each(|event| self.take_port(event));
+        self.turn();
     }
 
     fn next_deadline(&self) -> Millis {
@@ -362,10 +372,11 @@ impl EventLoop {
         for lifecycle in outputs.lifecycle {
             self.lifecycle(lifecycle);
         }
+        outputs.dump.into_iter().for_each(|dump| self.keep(dump));
     }
 
     /// A trace with a gap would be worse than none, so a trace that cannot be written ends the node; false then.
-    fn write_trace(&mut self, records: &[u8]) -> bool {
+    pub(super) fn write_trace(&mut self, records: &[u8]) -> bool {
         if records.is_empty() {
             return true;
         }

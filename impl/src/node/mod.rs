@@ -4,6 +4,7 @@
 //! it, together with the port and the HTTP API, on a current-thread runtime; it never calls a database on disk and never waits for one.
 
 mod control;
+mod dumps;
 mod event_loop;
 mod handle;
 mod open;

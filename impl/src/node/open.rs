@@ -16,7 +16,7 @@ use crate::{
         self, Change, Expected, GroupRecord, NewGroup, OpenedGroup, Recovered, Registry, Store,
         space::{Disk, Reserve, SpaceWatch},
     },
-    trace::{self, TraceFile},
+    trace::{self, Dumps, TraceFile},
 };
 use rand::{TryRng, rngs::SysRng};
 use roadstead_spec::{
@@ -36,7 +36,9 @@ const PORT_EVENTS_MAX: usize = 1024;
 pub(crate) async fn open(mut options: NodeOptions) -> Result<(EventLoop, Handle), StartError> {
     let room = measure(&options)?;
     let mut store = open_store(&options)?;
-    let trace = begin_trace(&options, &store)?;
+    let header = trace::Header::new(options.node, store.identity.store, store.boot);
+    let dumps = dumps(&options, &header);
+    let trace = begin_trace(&options, &header)?;
     let planned = plan_groups(&options, &mut store.registry)?;
     sweep_removed(&options, &store)?;
     let (internal_sender, mut internal) = mpsc::unbounded_channel();
@@ -81,6 +83,7 @@ pub(crate) async fn open(mut options: NodeOptions) -> Result<(EventLoop, Handle)
         lock: store.lock,
         space,
         trace,
+        dumps,
     });
     node.submit_changes(planned.changes);
     for group in store.groups {
@@ -125,10 +128,19 @@ fn open_store(options: &NodeOptions) -> Result<Store, StartError> {
     opened.map_err(|source| StartError::Store { folder: options.data.to_string(), source })
 }
 
-fn begin_trace(options: &NodeOptions, store: &Store) -> Result<Option<TraceFile>, StartError> {
+/// Where the last records go when something is wrong.
+fn dumps(options: &NodeOptions, header: &trace::Header) -> Option<Dumps> {
+    let folder = match (&options.dumps, &options.data) {
+        (Some(folder), _) => folder.clone(),
+        (None, Data::Folder(folder)) => folder.join("dumps"),
+        (None, Data::Memory) => return None,
+    };
+    Some(Dumps::new(folder, header.clone()))
+}
+
+fn begin_trace(options: &NodeOptions, header: &trace::Header) -> Result<Option<TraceFile>, StartError> {
     let Some(folder) = &options.trace else { return Ok(None) };
-    let header = trace::Header::new(options.node, store.identity.store, store.boot);
-    let begun = TraceFile::create(folder, &header);
+    let begun = TraceFile::create(folder, header);
     begun.map(Some).map_err(|source| StartError::Trace { folder: folder.display().to_string(), source })
 }
 

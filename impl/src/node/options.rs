@@ -137,6 +137,9 @@ pub struct NodeOptions {
     pub engines: Engines,
     /// Folder for the record of this run, one file per boot, to be judged later: see [`crate::trace`]. It may be the same for all nodes.
     pub trace: Option<PathBuf>,
+    /// Folder for the last records of a node without a trace on which something is wrong; `None`: `dumps` in the data folder, and nowhere in memory. See
+    /// [`crate::trace::Dumps`].
+    pub dumps: Option<PathBuf>,
 }
 
 impl NodeOptions {
@@ -163,6 +166,7 @@ impl NodeOptions {
             services: Services::default(),
             engines: Engines::default(),
             trace: None,
+            dumps: None,
         }
     }
 }
@@ -197,6 +201,7 @@ impl From<NodeConfig> for NodeOptions {
             services: Services::default(),
             engines: Engines::default(),
             trace: None,
+            dumps: None,
         }
     }
 }

@@ -7,13 +7,12 @@ use super::{
     space::Space,
     timers::{Millis, Timers},
 };
-use crate::{applier::QueryId, config, trace::Recorder};
+use crate::{applier::QueryId, config, trace::Keeper};
 use rand::{RngExt, rngs::StdRng};
 use roadstead_spec::{
-    GroupId, Incarnation, NodeId,
+    GroupId, NodeId,
     outbox::Action,
     raft::{Effect, ReadId},
-    trace::Fact,
     wire::{
         self, WireError,
         body::{ForwardResponse, Route},
@@ -36,7 +35,7 @@ pub struct ShardOptions {
     pub wire: wire::Limits,
     /// Where clients reach the nodes, to tell them where a leader lives.
     pub addresses: BTreeMap<NodeId, String>,
-    /// Whether to record what happens, for [`super::Outputs::trace`].
+    /// Whether to record all that happens, for [`super::Outputs::trace`], and not only to keep the last of it.
     pub traced: bool,
 }
 
@@ -102,8 +101,8 @@ pub(crate) struct Context {
     /// Reused between steps, so that a step allocates nothing.
     pub(crate) effects: Vec<Effect>,
     pub(crate) actions: Vec<Action>,
-    /// Records what happens, if somebody wants to know.
-    pub(crate) trace: Option<Recorder>,
+    /// Records what happens.
+    pub(crate) records: Keeper,
     rng: StdRng,
     numbers: u64,
 }
@@ -111,7 +110,7 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn new(options: ShardOptions, rng: StdRng) -> Self {
         Self {
-            trace: options.traced.then(Recorder::new),
+            records: Keeper::new(options.traced),
             options,
             now: Millis(0),
             out: Outputs::default(),
@@ -138,10 +137,10 @@ impl Context {
         self.numbers
     }
 
-    /// Records what happened to a group. Costs a branch if nobody wants to know.
-    pub(crate) fn note(&mut self, group: GroupId, incarnation: Incarnation, fact: impl FnOnce() -> Fact) {
-        if let Some(trace) = &mut self.trace {
-            trace.record(group, incarnation, &fact());
+    /// Something is wrong: the last records are to be kept for good. Of several in one turn the first counts.
+    pub(crate) fn dump(&mut self, reason: impl FnOnce() -> String) {
+        if self.out.dump.is_none() {
+            self.out.dump = self.records.dump(reason());
         }
     }
 

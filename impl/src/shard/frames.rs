@@ -149,7 +149,7 @@ impl Replica {
     fn message(&mut self, ctx: &mut Context, from: NodeId, header: &ExtendedHeader, frame: &Frame) -> Result<(), WireError> {
         let body = RaftBody::decode(header, &frame.body, &ctx.options.wire)?;
         let spans: Vec<_> = body.payloads(&frame.body).collect();
-        self.note(ctx, || received(from, &body.message, &spans, &frame.body, false));
+        self.note_whole(ctx, || received(from, &body.message, &spans, &frame.body, false));
         if self.outbox.is_congested() {
             ctx.counters.dropped += 1; // as a network may; the disk is far behind
             return Ok(());

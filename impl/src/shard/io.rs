@@ -5,6 +5,7 @@ use crate::{
     applier::{self, GroupKey},
     port::{CloseReason, ConnId},
     store::{self, entry::Entry, submission::Submission},
+    trace::Dump,
 };
 use bytes::Bytes;
 use roadstead_spec::{GroupId, Incarnation, Index, NodeId, wire::body::Consistency};
@@ -191,6 +192,8 @@ pub struct Outputs {
     pub local: Vec<(u64, Response)>,
     /// Lifecycle changes for the launcher.
     pub lifecycle: Vec<Lifecycle>,
+    /// The last records, when a group has failed; they tell the turn up to there.
+    pub dump: Option<Dump>,
 }
 
 /// Version 0 frames for one connection, and for no other: answers are matched by order.

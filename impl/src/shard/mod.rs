@@ -32,7 +32,7 @@ pub use timers::Millis;
 use crate::{
     applier::{Done, GroupKey, Job, JobName, Outcome, QueryId, Work},
     store::{entry::Entry, prefix::Local, space::Room, submission::Completion},
-    trace::Recorder,
+    trace::Dump,
 };
 use context::Context;
 use rand::{SeedableRng, rngs::StdRng};
@@ -143,21 +143,19 @@ impl Shard {
         }
         self.maybe_checkpoint();
         self.legacy_flush();
-        self.take_trace();
+        self.ctx.out.trace = self.ctx.records.take();
         std::mem::take(&mut self.ctx.out)
     }
 
     /// The last records of the process, which ends in order.
     pub fn end_trace(&mut self) -> Vec<u8> {
-        self.ctx.trace.iter_mut().for_each(Recorder::end);
-        self.take_trace();
-        std::mem::take(&mut self.ctx.out.trace)
+        self.ctx.records.end();
+        self.ctx.records.take()
     }
 
-    fn take_trace(&mut self) {
-        if let Some(trace) = &mut self.ctx.trace {
-            self.ctx.out.trace = trace.take();
-        }
+    /// What the shard still knows after a panic, in whose middle it may be: records for the trace file, or the last ones of a node that has none.
+    pub fn last_records(&mut self, reason: String) -> (Vec<u8>, Option<Dump>) {
+        (self.ctx.records.take(), self.ctx.records.dump(reason))
     }
 
     /// When [`Shard::turn`] must be called at the latest, even if nothing arrives.

@@ -1,4 +1,4 @@
-//! What the shard records of a run, as `roadstead_spec::trace` defines it. Without a trace each of these costs a branch.
+//! What the shard records of a run, as `roadstead_spec::trace` defines it. Without a trace file the records are lean, see `crate::trace`.
 
 use super::{context::Context, replica::Replica};
 use crate::{store::submission, trace};
@@ -12,16 +12,27 @@ use roadstead_spec::{
 
 impl Replica {
     /// Records what happened to this group.
-    pub(crate) fn note(&self, ctx: &mut Context, fact: impl FnOnce() -> Fact) {
-        ctx.note(self.group, self.key.incarnation, fact);
+    pub(crate) fn note(&self, ctx: &mut Context, fact: &Fact) {
+        ctx.records.record(self.group, self.key.incarnation, fact);
     }
 
-    /// Records a step; the effects come back.
+    /// Records what other records tell in short.
+    pub(crate) fn note_whole(&self, ctx: &mut Context, fact: impl FnOnce() -> Fact) {
+        ctx.records.record_whole(self.group, self.key.incarnation, fact);
+    }
+
+    /// Keeps the event of a step before it is taken, where nothing but the last records is kept.
+    pub(super) fn keep_event(&mut self, ctx: &mut Context, event: &Event) {
+        let seat = (self.group, self.key.incarnation);
+        let (params, state) = (&self.params, &self.state);
+        let stands = || Fact::Recovered { params: Box::new(params.clone()), state: Box::new(state.clone()) };
+        ctx.records.keep_event(seat, event, &mut self.state_kept, stands);
+    }
+
+    /// Records a step for the trace file; the effects come back.
     pub(super) fn note_step(&self, ctx: &mut Context, event: Event, effects: Vec<Effect>) -> Vec<Effect> {
         let fact = Fact::Stepped { event, effects, after: Digest::of_state(&self.state) };
-        if let Some(trace) = &mut ctx.trace {
-            trace.record(self.group, self.key.incarnation, &fact);
-        }
+        self.note(ctx, &fact);
         match fact {
             Fact::Stepped { effects, .. } => effects,
             _ => Vec::new(),
@@ -57,5 +68,6 @@ pub(super) fn received(from: NodeId, message: &Message, spans: &[PayloadSpan], b
 pub(super) fn note_sent(route: &Route, ctx: &mut Context, message: &Message, after: Ticket, content: impl FnOnce() -> Content) {
     let to = route.to;
     let translated = ctx.legacy.carries(route.group, to);
-    ctx.note(route.group, route.incarnation, || Fact::Sent { to, message: message.clone(), after, content: content(), translated });
+    let fact = || Fact::Sent { to, message: message.clone(), after, content: content(), translated };
+    ctx.records.record_whole(route.group, route.incarnation, fact);
 }

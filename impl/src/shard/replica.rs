@@ -88,6 +88,8 @@ pub(crate) struct Replica {
     pub(crate) waits_for_disk: Option<Millis>,
     /// Why the group must stop.
     pub(crate) broken: Option<String>,
+    /// When the last records got the state last.
+    pub(crate) state_kept: u64,
     /// Members that said they do not have this group.
     pub(crate) absent_at: BTreeSet<NodeId>,
 }
@@ -97,7 +99,8 @@ impl Replica {
     pub(crate) fn step(&mut self, ctx: &mut Context, event: Event, payloads: Payloads<'_>) {
         let (term, leads) = (self.state.hard.term, self.leads());
         let mut effects = std::mem::take(&mut ctx.effects);
-        let recorded = ctx.trace.is_some().then(|| event.clone());
+        self.keep_event(ctx, &event);
+        let recorded = ctx.records.is_whole().then(|| event.clone());
         raft::step(&self.params, &mut self.state, event, &mut effects);
         if let Some(event) = recorded {
             effects = self.note_step(ctx, event, effects);
@@ -111,7 +114,7 @@ impl Replica {
 
     /// The disk has everything through `ticket`.
     pub(crate) fn durable(&mut self, ctx: &mut Context, ticket: Ticket) {
-        self.note(ctx, || Fact::Durable { through: ticket });
+        self.note(ctx, &Fact::Durable { through: ticket });
         let mut actions = std::mem::take(&mut ctx.actions);
         self.outbox.durable(ticket, &mut actions);
         self.waits_for_disk = (self.outbox.pending() > 0).then_some(ctx.now);
@@ -193,10 +196,10 @@ impl Replica {
     }
 
     fn submit(&self, ctx: &mut Context, ticket: Ticket, write: submission::Write) {
-        if let Some(trace) = &mut ctx.trace
+        if ctx.records.is_whole()
             && let Some(fact) = note::issued(ticket, &write)
         {
-            trace.record(self.group, self.key.incarnation, &fact);
+            self.note(ctx, &fact);
         }
         ctx.out.submissions.push(Submission { local: self.local, incarnation: self.key.incarnation, ticket: ticket.0, write });
     }
@@ -324,7 +327,7 @@ impl Replica {
 
     /// The state machine goes on from a snapshot.
     pub(crate) fn snapshot_installed(&mut self, ctx: &mut Context, at: EntryId) {
-        self.note(ctx, || Fact::Installed { at });
+        self.note(ctx, &Fact::Installed { at });
         self.applied(ctx, at, Vec::new());
     }
 

@@ -67,18 +67,18 @@ impl Replica {
         let (to, message) = released.into_parts();
         if self.answer_legacy(ctx, to, &message) {
             ctx.counters.messages_sent += 1;
-            return self.note(ctx, || Fact::Sent { to, message, after, content: Content::none(), translated: true });
+            return self.note_whole(ctx, || Fact::Sent { to, message, after, content: Content::none(), translated: true });
         }
         if !ctx.reaches(self.group, to) || answers_closed_connection(&message) {
             // The core learns of the broken connection by `Unreachable`, and heartbeats probe.
-            return self.note(ctx, || Fact::Dropped { to, message, after });
+            return self.note(ctx, &Fact::Dropped { to, message, after });
         }
         if let Message::AppendEntries { slice, .. } = &message
             && !slice.is_empty()
             && self.spares(ctx, to, slice)
         {
             // Heartbeats probe, and bring everything once the member has room.
-            return self.note(ctx, || Fact::Dropped { to, message, after });
+            return self.note(ctx, &Fact::Dropped { to, message, after });
         }
         ctx.counters.messages_sent += 1;
         match message {
@@ -130,7 +130,7 @@ impl Replica {
     }
 
     fn drop_append(&self, ctx: &mut Context, to: NodeId, append: &Waiting) {
-        self.note(ctx, || Fact::Dropped { to, message: append.message(), after: append.after });
+        self.note(ctx, &Fact::Dropped { to, message: append.message(), after: append.after });
     }
 
     /// Entries for `to` came from the log; an empty list means that they could not be read.

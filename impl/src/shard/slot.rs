@@ -94,6 +94,7 @@ impl Slot {
     /// Stops the group for good.
     pub(crate) fn fail(&mut self, ctx: &mut Context, reason: String) {
         if let Phase::Running(replica) = &mut self.phase {
+            ctx.dump(|| format!("group {} stopped: {reason}", self.record.group));
             replica.dismiss(ctx, &Rejection::GroupFailed(reason.clone()));
             replica.release(ctx);
         }
@@ -166,11 +167,12 @@ fn replica(
         election_deadline: Millis::NEVER,
         waits_for_disk: None,
         broken: None,
+        state_kept: 0,
         absent_at: Default::default(),
         params,
         state,
     };
-    replica.note(ctx, || Fact::Recovered { params: Box::new(replica.params.clone()), state: Box::new(replica.state.clone()) });
+    replica.note_whole(ctx, || Fact::Recovered { params: Box::new(replica.params.clone()), state: Box::new(replica.state.clone()) });
     replica.reset_election_timer(ctx);
     if alone {
         replica.step(ctx, Event::ElectionTimeout, Payloads::None); // nobody else could lead: no need to wait
@@ -198,7 +200,7 @@ impl Replica {
     fn done(&mut self, ctx: &mut Context, outcome: Outcome) {
         match outcome {
             Outcome::Applied { through, answers, content } => {
-                self.note(ctx, || Fact::Applied { content });
+                self.note_whole(ctx, || Fact::Applied { content });
                 self.applied(ctx, through, answers);
             }
             Outcome::Installed { applied, .. } => self.snapshot_installed(ctx, applied),

@@ -6,6 +6,7 @@
 //! DIR/log/       log database: registry, terms and votes, logs
 //! DIR/state/     state database: data of state machines
 //! DIR/witness    see [`super::witness`]
+//! DIR/dumps/     the last records of a node on which something was wrong, see [`crate::trace`]; nothing depends on them
 //! ```
 
 use super::record::checksum;

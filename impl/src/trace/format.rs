@@ -9,7 +9,7 @@ use roadstead_spec::{
     NodeId,
     trace::{FORMAT, What},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// First bytes of a file.
 pub const MAGIC: [u8; 8] = *b"ROADTRCE";
@@ -17,7 +17,7 @@ pub const MAGIC: [u8; 8] = *b"ROADTRCE";
 /// Largest payload that a reader believes. A record holds at most some thousand entries of eleven bytes, or a log's runs.
 pub const RECORD_BYTES_MAX: usize = 64 << 20;
 
-const FRAME_HEAD_BYTES: usize = 8;
+pub(super) const FRAME_HEAD_BYTES: usize = 8;
 
 /// Whose records these are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,13 +66,21 @@ pub fn encode_frame(payload: &impl Serialize, out: &mut Vec<u8>) -> Result<(), p
     out.extend_from_slice(&[0; FRAME_HEAD_BYTES]);
     let begun = std::mem::take(out);
     *out = postcard::to_extend(payload, begun)?;
-    let body = out.get(start + FRAME_HEAD_BYTES..).unwrap_or_default();
-    let head = (body.len() as u32, crc32fast::hash(body));
-    if let Some(place) = out.get_mut(start..start + FRAME_HEAD_BYTES) {
-        place[..4].copy_from_slice(&head.0.to_le_bytes());
-        place[4..].copy_from_slice(&head.1.to_le_bytes());
+    let length = out.len() - start - FRAME_HEAD_BYTES;
+    if let Some(place) = out.get_mut(start..start + 4) {
+        place.copy_from_slice(&(length as u32).to_le_bytes());
     }
+    out.get_mut(start..).and_then(seal_frame);
     Ok(())
+}
+
+/// Gives the frame at the start of `bytes`, whose length is there, its checksum; returns the frame's length.
+pub(super) fn seal_frame(bytes: &mut [u8]) -> Option<usize> {
+    let (head, rest) = bytes.split_at_mut_checked(FRAME_HEAD_BYTES)?;
+    let length = u32::from_le_bytes(head.get(..4)?.try_into().ok()?) as usize;
+    let crc = crc32fast::hash(rest.get(..length)?);
+    head.get_mut(4..)?.copy_from_slice(&crc.to_le_bytes());
+    Some(FRAME_HEAD_BYTES + length)
 }
 
 /// The payload of the frame at the start of `bytes`, and the frame's length.
@@ -92,17 +100,26 @@ pub fn parse_frame(bytes: &[u8]) -> Result<(&[u8], usize), BadFrame> {
 
 /// The header of a file, and where its records begin.
 pub fn parse_head(bytes: &[u8]) -> Result<(Header, usize), BadFrame> {
-    let rest = match bytes.split_at_checked(MAGIC.len()) {
-        Some((magic, rest)) if magic == MAGIC => rest,
+    parse_headed(MAGIC, bytes, |header: &Header| header.format)
+}
+
+/// The header behind `expected`, and where the records begin.
+pub(super) fn parse_headed<H: DeserializeOwned>(
+    expected: [u8; 8],
+    bytes: &[u8],
+    format: impl FnOnce(&H) -> u32,
+) -> Result<(H, usize), BadFrame> {
+    let rest = match bytes.split_at_checked(expected.len()) {
+        Some((magic, rest)) if magic == expected => rest,
         Some(_) => return Err(BadFrame::Foreign),
         None => return Err(BadFrame::Short),
     };
     let (payload, length) = parse_frame(rest)?;
-    let header: Header = postcard::from_bytes(payload).map_err(|_| BadFrame::Foreign)?;
-    if header.format != FORMAT {
+    let header: H = postcard::from_bytes(payload).map_err(|_| BadFrame::Foreign)?;
+    if format(&header) != FORMAT {
         return Err(BadFrame::Foreign);
     }
-    Ok((header, MAGIC.len() + length))
+    Ok((header, expected.len() + length))
 }
 
 /// A record's payload.

@@ -4,16 +4,32 @@ use super::format::encode_record;
 use crate::store::entry::Entry;
 use roadstead_spec::{
     GroupId, Incarnation, Index,
+    raft::Event,
     trace::{Content, Digest, FORMAT, Fact},
 };
 use serde::Serialize;
 
 /// [`roadstead_spec::trace::What`], by reference: the same bytes, and nothing is moved or copied for them.
 #[derive(Serialize)]
-enum What<'a> {
+pub(super) enum What<'a, F> {
     Booted { format: u32 },
-    Group { group: GroupId, incarnation: Incarnation, fact: &'a Fact },
+    Group { group: GroupId, incarnation: Incarnation, fact: &'a F },
     Ended,
+}
+
+/// [`Fact::Stepped`] by reference, with nothing but the event.
+#[derive(Serialize)]
+#[expect(dead_code, reason = "the variant's place among others is what is written")]
+pub(super) enum Step<'a> {
+    Recovered,
+    Stepped { event: &'a Event, effects: &'a [()], after: Digest },
+}
+
+impl<'a> Step<'a> {
+    /// A step that is about to be taken.
+    pub(super) const fn of(event: &'a Event) -> Self {
+        Self::Stepped { event, effects: &[], after: Digest(0) }
+    }
 }
 
 /// Numbers and encodes the records of a boot.
@@ -47,7 +63,7 @@ impl Recorder {
         std::mem::replace(&mut self.buffer, Vec::with_capacity(room))
     }
 
-    fn put(&mut self, what: &What<'_>) {
+    fn put(&mut self, what: &What<'_, Fact>) {
         let (sequence, length) = (self.next, self.buffer.len());
         self.next += 1;
         if let Err(error) = encode_record(sequence, what, &mut self.buffer) {

@@ -33,17 +33,17 @@ use tokio::{
 };
 
 /// A connection in the test's own hands.
-struct Hand {
+pub(crate) struct Hand {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 impl Hand {
-    async fn to(address: SocketAddr) -> Self {
+    pub(crate) async fn to(address: SocketAddr) -> Self {
         Self { stream: TcpStream::connect(address).await.unwrap(), buffer: Vec::new() }
     }
 
-    async fn send(&mut self, frame: &[u8]) {
+    pub(crate) async fn send(&mut self, frame: &[u8]) {
         self.stream.write_all(frame).await.unwrap();
     }
 
@@ -62,7 +62,7 @@ impl Hand {
         }
     }
 
-    async fn ask(&mut self, frame: &[u8]) -> Vec<u8> {
+    pub(crate) async fn ask(&mut self, frame: &[u8]) -> Vec<u8> {
         self.send(frame).await;
         self.answer().await.expect("the request is answered")
     }
@@ -73,7 +73,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// A leader's append of entries `1..=terms.len()`, whose terms these are.
-fn append_from_the_start(from: u32, to: u32, terms: &[u64]) -> Vec<u8> {
+pub(crate) fn append_from_the_start(from: u32, to: u32, terms: &[u64]) -> Vec<u8> {
     let mut runs = Vec::new();
     for (index, term) in (1..).zip(terms) {
         if runs.last().is_none_or(|run: &Run| run.term.0 != *term) {
@@ -90,7 +90,7 @@ fn append_from_the_start(from: u32, to: u32, terms: &[u64]) -> Vec<u8> {
 }
 
 /// A running member `id` of group 0 whose peers are in the test's hands.
-async fn alone(id: u32) -> (Cluster, SocketAddr) {
+pub(crate) async fn alone(id: u32) -> (Cluster, SocketAddr) {
     let mut cluster = Cluster::prepare(3, &[0], Legacy);
     cluster.start_node(NodeId(id)).await;
     let address = cluster.address(NodeId(id));

@@ -1,5 +1,6 @@
 //! Nodes in one process, on real sockets and real disks.
 
+mod dumps;
 #[path = "../free_port/mod.rs"]
 mod free_port;
 mod legacy;

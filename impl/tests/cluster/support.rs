@@ -3,6 +3,7 @@
 use crate::free_port::free_address;
 use bytes::Bytes;
 use roadstead::{
+    api::types::GroupState,
     config::{HeaderPolicy, Limits, Timers},
     launcher::{Group, Launcher},
     node::{Data, GroupOptions, NodeOptions, Services},
@@ -108,7 +109,7 @@ impl Cluster {
             limits: Limits { snapshot_entries: SNAPSHOT_ENTRIES, snapshot_keep_entries: 0, ..Limits::default() },
             groups: self.groups.clone(),
             services: Services::default().with("counter", || Box::new(Counter)),
-            data: (self.data)(self.folder.path().join(format!("n{id}"))),
+            data: (self.data)(self.data(id)),
             ..NodeOptions::in_memory(id, self.addresses[&id])
         };
         let launcher = Launcher::bind(self.addresses[&id], options).await.unwrap();
@@ -118,6 +119,11 @@ impl Cluster {
     /// The header that the node speaks with its peers from its next start on.
     pub(crate) fn set_header(&mut self, id: NodeId, header: HeaderPolicy) {
         self.headers.insert(id, header);
+    }
+
+    /// The data folder of a node.
+    pub(crate) fn data(&self, id: NodeId) -> PathBuf {
+        self.folder.path().join(format!("n{id}"))
     }
 
     pub(crate) fn address(&self, id: NodeId) -> SocketAddr {
@@ -159,6 +165,11 @@ impl Cluster {
             launcher.shutdown(Duration::from_secs(1)).await.unwrap();
         }
     }
+}
+
+/// Waits until a group has stopped for good.
+pub(crate) async fn until_group_failed(group: &Group) {
+    until("the group to fail", || async { group.status().await.filter(|status| matches!(status.state, GroupState::Failed { .. })) }).await;
 }
 
 /// Waits for a condition, with a deadline.

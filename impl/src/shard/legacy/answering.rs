@@ -212,7 +212,7 @@ impl Replica {
         spans: &[PayloadSpan],
     ) -> Result<(), CloseReason> {
         self.check_member(peer)?;
-        self.note(ctx, || received(peer, &message, spans, &asked.frame.body, true));
+        self.note_whole(ctx, || received(peer, &message, spans, &asked.frame.body, true));
         let asker = asked.seat.asker;
         let (owed, first) = match &message {
             Message::PreVote { .. } => (Owed::PreVote(Term(asked.header.term)), Index(0)),

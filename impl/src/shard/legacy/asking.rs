@@ -150,7 +150,7 @@ impl Shard {
         let Header::LegacyResponse(header) = &frame.header else { return Ok(()) };
         match asked.read(header, &frame.body)? {
             Heard::Message(message) => self.with(local, |replica, ctx| {
-                replica.note(ctx, || received(peer, &message, &[], &[], true));
+                replica.note_whole(ctx, || received(peer, &message, &[], &[], true));
                 if replica.outbox.is_congested() {
                     ctx.counters.dropped += 1; // as a network may; the disk is far behind
                 } else {

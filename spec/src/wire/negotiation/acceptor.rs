@@ -4,8 +4,9 @@ use super::{
     Identity, Known, Link, Local, NEGOTIATION_BODY_BYTES_MAX, Policy, Refusal, RefusalCode, VERSION, check_store, negotiation_limits,
 };
 use crate::NodeId;
+use crate::wire::error::WireError;
 use crate::wire::frame::next_frame;
-use crate::wire::header::{FLAG_EXTENDED_HEADER, LegacyRequest, LegacyResponse, RPC_REQ_HEADER_SIZE, Version};
+use crate::wire::header::{FLAG_EXTENDED_HEADER, LegacyRequest, LegacyResponse, MARKER_LEGACY_REQUEST, RPC_REQ_HEADER_SIZE, Version};
 use crate::wire::hello::{ClusterId, Hello, HelloError, HelloKind};
 use crate::wire::legacy::{RequestBody, ValueType, flags};
 use crate::wire::message_type::MessageType;
@@ -64,9 +65,11 @@ impl Acceptor {
 /// Looks at the first frame: `None` while too little of it is there to tell.
 fn open(buffer: &[u8]) -> Result<Option<Opening>, Refusal> {
     if buffer.len() < RPC_REQ_HEADER_SIZE {
-        // The marker alone may convict it already.
-        next_frame(Version::Legacy, buffer, &negotiation_limits())?;
-        return Ok(None);
+        // The marker alone may convict it already; an answer's, too, however few bytes come at once: nobody has asked anything.
+        return match buffer.first() {
+            Some(&found) if found != MARKER_LEGACY_REQUEST => Err(WireError::Marker { found, version: Version::Legacy as u8 }.into()),
+            _ => Ok(None),
+        };
     }
     let (header, pending) = LegacyRequest::peek(buffer)?;
     let offers = header.flags & flags::OFFER != 0;

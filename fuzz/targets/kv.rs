@@ -1,0 +1,4 @@
+//! See `src/kv.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| roadstead_fuzz::run("kv", data));

@@ -1,0 +1,4 @@
+//! See `src/legacy.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| roadstead_fuzz::run("legacy", data));

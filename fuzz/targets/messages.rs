@@ -1,0 +1,4 @@
+//! See `src/messages.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| roadstead_fuzz::run("messages", data));
