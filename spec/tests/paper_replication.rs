@@ -221,6 +221,21 @@ fn the_window_fills_and_empties() {
     assert_eq!(appended(&leader.receive(2, accepted(1, 12)), 2), [(13, 15), (16, 18), (19, 20)], "an answer may stand for several");
 }
 
+/// The same with small messages: there are no more of them under way than the window allows, however few entries they bring, and each answer lets one go.
+#[test]
+fn the_window_counts_messages_too() {
+    let limits = Limits { inflight_messages_max: 2, inflight_entries_max: 100, slice_entries_max: 10, ..Limits::default() };
+    let mut leader = Member::limited_leader(2, 1, &[], limits);
+    leader.receive(2, accepted(1, 1));
+    let propose = |leader: &mut Member| appended(&leader.step(Event::Propose { count: 1 }), 2);
+    assert_eq!((propose(&mut leader), propose(&mut leader)), (vec![(2, 2)], vec![(3, 3)]));
+    assert_eq!((propose(&mut leader), propose(&mut leader)), (vec![], vec![]), "two are under way");
+    assert_eq!(appended(&leader.receive(2, accepted(1, 2)), 2), [(4, 5)]);
+    assert_eq!(propose(&mut leader), []);
+    assert_eq!(appended(&leader.receive(2, accepted(1, 2)), 2), [], "an answer that says nothing new frees no place");
+    assert_eq!(appended(&leader.receive(2, accepted(1, 5)), 2), [(6, 6)], "nothing is under way any more");
+}
+
 /// A lost message shows at the next heartbeat, and the gap is closed without any other sign.
 #[test]
 fn a_lost_append_is_sent_again() {

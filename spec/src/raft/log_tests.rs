@@ -1,8 +1,8 @@
 //! The shape against a plain list of terms: every operation must say and do the same.
 
-use super::{LogShape, Run, SLICE_RUNS_MAX, Slice, TermAt, catch_up};
+use super::{BadShape, LogShape, Run, SLICE_RUNS_MAX, Slice, TermAt, catch_up};
 use crate::{EntryId, Index, Term};
-use alloc::vec::Vec;
+use alloc::{string::ToString, vec::Vec};
 use proptest::prelude::*;
 
 /// A log as a list: the term of every entry behind the base.
@@ -160,4 +160,31 @@ proptest! {
         let prev = catch_up::retry_at(&log, 3, &super::Behind { last: Index(last % 64), runs });
         prop_assert!(prev <= log.last());
     }
+}
+
+/// Goal: whoever reads that a log is damaged knows where, and what tells more.
+#[test]
+fn damage_is_told_with_its_place() {
+    let run = |term, first| Run { term: Term(term), first: Index(first) };
+    let base = EntryId { term: Term(2), index: Index(8) };
+    let texts = [
+        (BadShape::EndsBeforeBase { base, last: Index(7) }, "entry 7, before its snapshot's 8"),
+        (BadShape::Endless { last: Index(u64::MAX) }, "where no log ends"),
+        (BadShape::Gap { after: Index(8), first: Index(10) }, "between 8 and 10 are missing"),
+        (BadShape::Disorder { run: run(1, 12), before: run(2, 9) }, "term 1 from entry 12 on follows term 2"),
+        (BadShape::EndsBeforeRun { run: run(3, 20), last: Index(19) }, "entry 19, but term 3 begins with 20"),
+    ];
+    for (damage, words) in texts {
+        let text = damage.to_string();
+        assert!(text.contains(words) && text.ends_with("`roadstead check DATA` says more"), "{text}");
+    }
+}
+
+#[test]
+fn a_slice_without_entries_is_empty() {
+    let mut slice = Slice::empty(EntryId { term: Term(1), index: Index(4) });
+    assert!(slice.is_empty() && slice.entries() == 0);
+    slice.runs.push(Run { term: Term(1), first: Index(5) });
+    slice.last = Index(6);
+    assert!(!slice.is_empty() && slice.entries() == 2);
 }

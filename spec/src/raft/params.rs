@@ -188,6 +188,7 @@ impl core::error::Error for BadParams {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString;
 
     fn check(voters: &[u32], limits: Limits, expected: Result<usize, BadParams>) {
         let voters: ArrayVec<NodeId, 16> = voters.iter().map(|&id| NodeId(id)).collect();
@@ -208,8 +209,24 @@ mod tests {
         check(&[1], narrow, Err(BadParams::KeepsLessInTransfer { keep: 5, transfer: 4 }));
     }
 
+    /// Goal: whoever reads an error knows what is wrong and what to change.
+    #[test]
+    fn errors_say_what_to_change() {
+        let texts = [
+            (BadParams::Voters { count: 8 }, "8; change its members"),
+            (BadParams::InvalidId { id: NodeId(0) }, "change the member's id"),
+            (BadParams::TwiceNamed { id: NodeId(4) }, "node 4 is named twice"),
+            (BadParams::ZeroLimit { name: "slice_entries_max" }, "slice_entries_max is 0"),
+            (BadParams::KeepsLessInTransfer { keep: 5, transfer: 4 }, "raise it to 5"),
+        ];
+        for (error, words) in texts {
+            assert!(error.to_string().contains(words), "{error}");
+        }
+    }
+
     #[test]
     fn a_node_set_is_sorted_and_bounded() {
+        assert!(NodeSet::new().is_empty() && !NodeSet::of(NodeId(5)).is_empty());
         let mut set = NodeSet::of(NodeId(5));
         assert!(set.insert(NodeId(2)) && !set.insert(NodeId(5)));
         for id in 10..15 {

@@ -73,3 +73,25 @@ impl fmt::Display for Unrecoverable {
 }
 
 impl core::error::Error for Unrecoverable {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Term;
+    use alloc::string::ToString;
+
+    /// Goal: whoever reads it knows what was lost, and that the member must not vote.
+    #[test]
+    fn a_refused_start_says_what_was_lost() {
+        let base = EntryId { term: Term(2), index: Index(8) };
+        let texts = [
+            (Unrecoverable::TermBehindLog { term: Term(1), newest: base }, "a term or a vote was lost"),
+            (Unrecoverable::AppliedBeyondLog { applied: Index(9), last: Index(8) }, "synced entries were lost"),
+            (Unrecoverable::AppliedBehindLog { applied: Index(7), base }, "applied data was lost"),
+        ];
+        for (error, words) in texts {
+            let text = error.to_string();
+            assert!(text.contains(words) && text.contains("must not vote"), "{text}");
+        }
+    }
+}
