@@ -108,7 +108,7 @@ impl Replica {
         let mut actions = std::mem::take(&mut ctx.actions);
         self.outbox.accept(effects.drain(..), &mut actions);
         ctx.effects = effects;
-        self.note_role(ctx, term, leads);
+        self.follow_role(ctx, term, leads);
         self.execute(ctx, actions, payloads);
     }
 
@@ -445,10 +445,12 @@ impl Replica {
         self.broken.get_or_insert(reason);
     }
 
-    fn note_role(&mut self, ctx: &mut Context, term_before: Term, led_before: bool) {
-        if self.leads() && !led_before {
+    fn follow_role(&mut self, ctx: &mut Context, term_before: Term, led_before: bool) {
+        match (led_before, self.leads()) {
             // They were passed on to the leader before, and the core keeps no account of them; the next tick asks again.
-            self.reads.ask_again();
+            (false, true) => self.reads.ask_again(),
+            (true, false) => self.end_transfers(ctx),
+            _ => {}
         }
         if self.state.hard.term != term_before || self.leads() != led_before {
             if matches!(self.state.role, raft::Role::Candidate { .. }) {

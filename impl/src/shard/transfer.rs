@@ -127,14 +127,9 @@ impl Replica {
     }
 
     pub(crate) fn snapshot_chunk(&mut self, ctx: &mut Context, transfer: TransferId, chunk: Chunk) {
-        let (term, leads) = (self.state.hard.term, self.leads());
+        let term = self.state.hard.term;
         let Some(outgoing) = self.transfers.outgoing(transfer) else { return };
         let Some(at) = outgoing.at else { return };
-        if !leads {
-            // In a term that somebody else may lead, the receiver would take this node for its leader.
-            let to = outgoing.to;
-            return self.end_transfer(ctx, to);
-        }
         if chunk.done {
             outgoing.last = Some(chunk.sequence);
         }
@@ -203,6 +198,13 @@ impl Replica {
 
     fn end_transfer(&mut self, ctx: &mut Context, to: NodeId) {
         for outgoing in self.transfers.outgoing.extract_if(.., |outgoing| outgoing.to == to) {
+            ctx.out.job(self.key, Work::SnapshotClose { transfer: outgoing.transfer });
+        }
+    }
+
+    /// This node leads no more. In a term that somebody else may lead, a receiver would take it for the leader.
+    pub(crate) fn end_transfers(&mut self, ctx: &mut Context) {
+        for outgoing in self.transfers.outgoing.drain(..) {
             ctx.out.job(self.key, Work::SnapshotClose { transfer: outgoing.transfer });
         }
     }
@@ -295,19 +297,11 @@ impl Replica {
         if self.transfers.outgoing.is_empty() {
             return;
         }
-        let leads = self.leads();
-        let given_up: Vec<NodeId> = self
-            .transfers
-            .outgoing
-            .iter()
-            .filter(|outgoing| !leads || ctx.now.since(outgoing.progress_at) > patience)
-            .map(|outgoing| outgoing.to)
-            .collect();
+        let stuck = self.transfers.outgoing.iter().filter(|outgoing| ctx.now.since(outgoing.progress_at) > patience);
+        let given_up: Vec<NodeId> = stuck.map(|outgoing| outgoing.to).collect();
         for to in given_up {
             self.end_transfer(ctx, to);
-            if leads {
-                self.step(ctx, Event::SnapshotFailed { to }, Payloads::None);
-            }
+            self.step(ctx, Event::SnapshotFailed { to }, Payloads::None);
         }
         let silent: Vec<TransferId> = self
             .transfers
