@@ -5,9 +5,9 @@ use roadstead_spec::NodeId;
 use serde::{Deserialize, Serialize};
 use std::{
     ffi::OsStr,
-    fs::{self, OpenOptions},
-    io::{self, Write},
+    fs, io,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 /// First bytes of a dump.
@@ -46,12 +46,14 @@ pub struct DumpHeader {
 pub struct Dumps {
     folder: PathBuf,
     header: Header,
+    /// One at a time: two groups may fail at once, and each dump takes the next free name.
+    writing: Arc<Mutex<()>>,
 }
 
 impl Dumps {
     /// The dumps of a boot go into `folder`, which is made when there is one to write.
     pub fn new(folder: PathBuf, header: Header) -> Self {
-        Self { folder, header }
+        Self { folder, header, writing: Arc::default() }
     }
 
     /// Writes a file and says where. It is not synced: it is to survive the process, not the machine, and a node that has failed should not wait for its disk.
@@ -60,14 +62,16 @@ impl Dumps {
     /// When the folder cannot be written or has [`DUMPS_MAX`] dumps of this node.
     pub fn write(&self, dump: &Dump) -> io::Result<PathBuf> {
         fs::create_dir_all(&self.folder)?;
+        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let path = self.free_path()?;
         let mut bytes = DUMP_MAGIC.to_vec();
         let header = DumpHeader { of: self.header.clone(), reason: shortened(&dump.reason) };
         encode_frame(&header, &mut bytes).map_err(io::Error::other)?;
         bytes.extend_from_slice(&dump.frames);
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&path)?;
-        // A torn one would be readable, but on a full disk it takes the place of one that says more.
-        file.write_all(&bytes).inspect_err(|_| drop(fs::remove_file(&path)))?;
+        // It gets its name when it is whole: a torn one, on a full disk, would take the place of one that says more.
+        let unnamed = path.with_extension("part");
+        let written = fs::write(&unnamed, &bytes).and_then(|()| fs::rename(&unnamed, &path));
+        written.inspect_err(|_| drop(fs::remove_file(&unnamed)))?;
         Ok(path)
     }
 
@@ -143,6 +147,20 @@ mod tests {
             assert_eq!(header.reason, format!("number {number}"));
         }
         assert_eq!(fs::read_dir(folder.path().join("dumps")).unwrap().count(), DUMPS_MAX + 1);
+    }
+
+    /// Goal: groups that fail at once leave a dump each, and nothing half-written is left beside them.
+    #[test]
+    fn dumps_at_once_have_names_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let dumps = dumps(folder.path(), 3);
+        let write = &|number: usize| dumps.clone().write(&Dump { reason: format!("number {number}"), frames: vec![0; 1 << 16] });
+        let paths: std::collections::BTreeSet<_> = std::thread::scope(|scope| {
+            let writers: Vec<_> = (0..DUMPS_MAX).map(|number| scope.spawn(move || write(number).unwrap())).collect();
+            writers.into_iter().map(|writer| writer.join().unwrap()).collect()
+        });
+        assert_eq!(paths.len(), DUMPS_MAX);
+        assert_eq!(fs::read_dir(folder.path().join("dumps")).unwrap().count(), DUMPS_MAX);
     }
 
     #[test]

@@ -27,7 +27,8 @@ use tempfile::TempDir;
 
 /// The dumps of a folder, in the order of their names.
 fn paths(folder: &Path) -> Vec<PathBuf> {
-    let mut paths: Vec<_> = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+    let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+    let mut paths: Vec<_> = entries.filter(|path| path.extension().is_some_and(|extension| extension == "ring")).collect();
     paths.sort();
     paths
 }
@@ -50,15 +51,9 @@ fn read(path: &Path) -> (DumpHeader, Vec<(GroupId, Fact)>) {
     (header, facts)
 }
 
-/// The one dump of a folder, once it is whole.
+/// The one dump of a folder; what has its name is whole.
 async fn only(folder: &Path) -> (DumpHeader, Vec<(GroupId, Fact)>) {
     let path = until("a dump", || async { paths(folder).pop() }).await;
-    until("the dump to be whole", || async {
-        let (one, two) = (fs::metadata(&path).unwrap().len(), tokio::time::sleep(Duration::from_millis(20)));
-        two.await;
-        (one > 0 && one == fs::metadata(&path).unwrap().len()).then_some(())
-    })
-    .await;
     assert_eq!(paths(folder).len(), 1);
     read(&path)
 }
