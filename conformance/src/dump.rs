@@ -6,7 +6,7 @@
 
 use crate::{
     files::{BootFile, Unreadable},
-    judge::Seat,
+    judge::{Seat, seat},
     print,
     stream::{End, Next, Stream},
 };
@@ -147,13 +147,6 @@ impl fmt::Display for Again {
             Some(record) => write!(f, "; the state at record {record} is WRONG: the steps before it give another one"),
             None => Ok(()),
         }
-    }
-}
-
-fn seat(record: &Record) -> Option<Seat> {
-    match &record.what {
-        What::Group { group, incarnation, .. } => Some((record.node, *group, *incarnation)),
-        What::Booted { .. } | What::Ended => None,
     }
 }
 

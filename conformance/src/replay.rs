@@ -2,16 +2,13 @@
 
 use crate::{
     files::{self, Unreadable},
-    judge::{Judge, Seat},
+    judge::{Judge, Seat, seat},
     print,
     stream::{End, Next, Place, Stream},
     verdict::{Broken, Figures, Rejection, Verdict},
 };
 use indicatif::ProgressBar;
-use roadstead_spec::{
-    NodeId,
-    trace::{Record, What},
-};
+use roadstead_spec::{NodeId, trace::Record};
 use std::{
     collections::{HashMap, VecDeque},
     path::Path,
@@ -210,12 +207,5 @@ impl Replay {
                 }
             }
         }
-    }
-}
-
-fn seat(record: &Record) -> Option<Seat> {
-    match &record.what {
-        What::Group { group, incarnation, .. } => Some((record.node, *group, *incarnation)),
-        What::Booted { .. } | What::Ended => None,
     }
 }

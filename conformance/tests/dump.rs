@@ -19,7 +19,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Command, Output},
-    time::{Duration, Instant},
+    time::Duration,
 };
 use tempfile::TempDir;
 
@@ -178,12 +178,7 @@ fn the_dump_of_a_real_node_is_executed_again() {
         let launcher = Launcher::bind(listen, options).await.unwrap();
         let group = launcher.group(id).await.unwrap();
         while matches!(group.write("a command").await, Response::Committed { .. }) {}
-        let begun = Instant::now();
-        while !place.exists() {
-            assert!(begun.elapsed() < Duration::from_secs(30), "no dump");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        launcher.shutdown(Duration::from_secs(1)).await.unwrap(); // which waits for the dump to be whole
+        launcher.shutdown(Duration::from_secs(1)).await.unwrap(); // which waits for what the node has begun to write
     });
     let path = fs::read_dir(place).unwrap().next().expect("a dump").unwrap().path();
     let dump = Dump::read(&path).unwrap();

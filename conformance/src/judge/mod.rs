@@ -26,6 +26,14 @@ use std::collections::{BTreeSet, HashMap};
 /// A group's life on a node.
 pub type Seat = (NodeId, GroupId, Incarnation);
 
+/// Whose record it is, if it is a group's.
+pub(crate) fn seat(record: &Record) -> Option<Seat> {
+    match &record.what {
+        What::Group { group, incarnation, .. } => Some((record.node, *group, *incarnation)),
+        What::Booted { .. } | What::Ended => None,
+    }
+}
+
 /// What all records have shown so far.
 #[derive(Debug, Default)]
 pub struct Judge {

@@ -29,16 +29,16 @@ pub(super) fn run(world: &mut World) {
     world.busy = false;
     let bound = world.now + CATCH_UP_MAX;
     catch_up(world, bound);
-    if world.broken.is_none() {
+    if world.evidence.broken.is_none() {
         compare(world);
         last_reads(world);
     }
-    if world.broken.is_none()
-        && let Err((seat, broken)) = world.judge.finish()
+    if world.evidence.broken.is_none()
+        && let Err((seat, broken)) = world.evidence.judge.finish()
     {
         world.violated(Some(seat.0), format!("group {}: {}", seat.1, broken.why));
     }
-    if world.broken.is_none()
+    if world.evidence.broken.is_none()
         && let Err(why) = world.clients.judge()
     {
         world.violated(None, why);
@@ -59,7 +59,7 @@ fn catch_up(world: &mut World, bound: Micros) {
             let sent = world.clients.write(world.plan.clients + number, node, (group, 0));
             world.ask(sent);
             world.run(world.now + LOOK);
-            if world.broken.is_some() || world.clients.answered > before {
+            if world.evidence.broken.is_some() || world.clients.answered > before {
                 break;
             }
             if world.now > bound {
@@ -68,7 +68,7 @@ fn catch_up(world: &mut World, bound: Micros) {
         }
     }
     for group in world.plan.groups.clone() {
-        while world.broken.is_none() && !is_even(world, group) {
+        while world.evidence.broken.is_none() && !is_even(world, group) {
             if world.now > bound {
                 return late(world, group, "did not become the same on all members");
             }

@@ -4,7 +4,7 @@
 use super::{
     disk::Disk,
     network::ConnNumber,
-    plan::{Micros, Plan, clock},
+    plan::{MILLI, Micros, Plan},
 };
 use roadstead::{
     applier::{Applier, Job, StateEpoch, SyncTicket},
@@ -175,14 +175,14 @@ impl Life {
         ticket
     }
 
-    /// The node's clock.
+    /// The node's clock: milliseconds since its start, and what it jumped ahead.
     pub(super) fn clock(&self, now: Micros) -> Millis {
-        clock(self.started, self.jumped, now)
+        Millis(now.saturating_sub(self.started) / MILLI + self.jumped)
     }
 
     /// The moment at which the clock shows this, if it does not jump.
     pub(super) fn moment(&self, millis: Millis) -> Micros {
-        self.started.saturating_add(millis.0.saturating_sub(self.jumped).saturating_mul(1_000))
+        self.started.saturating_add(millis.0.saturating_sub(self.jumped).saturating_mul(MILLI))
     }
 
     /// The clock of its connections.

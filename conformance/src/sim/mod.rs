@@ -10,6 +10,7 @@
 
 mod clients;
 mod disk;
+mod evidence;
 mod faults;
 mod finish;
 mod life;
@@ -20,12 +21,12 @@ pub mod plan;
 mod turns;
 mod world;
 
+pub use evidence::Violation;
 use plan::{Micros, Plan};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
 };
-pub use world::Violation;
 use world::World;
 
 /// What a run came to.
@@ -60,14 +61,14 @@ pub fn run(plan: &Plan, folder: Option<PathBuf>) -> Report {
         world.violated(None, format!("panic: {}", text.unwrap_or("without words")));
     }
     Report {
-        violation: world.broken.clone(),
-        digest: world.digest(),
-        records: world.records,
+        violation: world.evidence.broken.clone(),
+        digest: world.evidence.digest(),
+        records: world.evidence.records,
         events: world.events(),
         lasted: world.now,
         answered: world.clients.answered,
         unknown: world.clients.unknown,
-        recoveries: world.judge.recoveries,
+        recoveries: world.evidence.judge.recoveries,
         refused: world.nodes.iter().filter(|node| node.refused.is_some()).count(),
     }
 }

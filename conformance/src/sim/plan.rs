@@ -2,7 +2,6 @@
 //! others, which is how a failing run is made small.
 
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
-use roadstead::shard::Millis;
 use roadstead_spec::{GroupId, NodeId};
 use std::fmt;
 
@@ -247,9 +246,4 @@ fn faults(rng: &mut StdRng, nodes: u32, until: Micros) -> Vec<Fault> {
 
 fn other_than(node: NodeId, drawn: NodeId, nodes: u32) -> NodeId {
     if drawn == node { NodeId(drawn.0 % nodes + 1) } else { drawn }
-}
-
-/// A clock of a node: milliseconds since its start, and what it jumped ahead.
-pub(super) fn clock(started: Micros, jumped: u64, now: Micros) -> Millis {
-    Millis(now.saturating_sub(started) / MILLI + jumped)
 }

@@ -4,36 +4,21 @@
 use super::{
     clients::{Clients, Sent},
     disk::{Disk, Loss},
+    evidence::Evidence,
     life::{Birth, Life, NoStart},
     network::{ConnNumber, Network, Side},
     plan::{Bug, Fault, Micros, Plan, SECOND},
 };
-use crate::{judge::Judge, print};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use roadstead::{
-    shard::{Input, Operation, Rejection, ReplyTo, Request, Response},
-    trace::{Header, TraceFile, parse_frame, parse_record},
-};
-use roadstead_spec::{
-    GroupId, NodeId,
-    trace::{Record, What},
-    wire::negotiation::Policy,
-};
-use std::{
-    collections::{BTreeMap, VecDeque},
-    hash::{DefaultHasher, Hash, Hasher},
-    io,
-    path::PathBuf,
-};
+use roadstead::shard::{Input, Operation, Rejection, ReplyTo, Request, Response};
+use roadstead_spec::{GroupId, NodeId, wire::negotiation::Policy};
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// How long a client waits for an answer.
 const PATIENCE_MS: u64 = 3_000;
 
 /// Requests without a history are numbered from here on, by node.
 const PROBES: u64 = 1 << 62;
-
-/// Records that a report tells before the one that breaks a rule.
-const STORY_MAX: usize = 12;
 
 /// What happens at a moment.
 #[derive(Debug)]
@@ -104,18 +89,6 @@ pub(super) struct Node {
     pub(super) kept_down: usize,
     /// It may not take part any more.
     pub(super) refused: Option<String>,
-    trace: Option<TraceFile>,
-}
-
-/// What broke, and what came before it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// When.
-    pub at: Micros,
-    /// What.
-    pub what: String,
-    /// The last records of the same node.
-    pub story: Vec<String>,
 }
 
 /// A run.
@@ -129,16 +102,11 @@ pub(super) struct World {
     pub(super) clients: Clients,
     /// Answers to probes.
     pub(super) probed: Vec<(NodeId, Response)>,
-    pub(super) judge: Judge,
+    pub(super) evidence: Evidence,
     pub(super) rng: StdRng,
     lives: u64,
     /// Clients ask, faults begin.
     pub(super) busy: bool,
-    digest: DefaultHasher,
-    pub(super) records: u64,
-    recent: BTreeMap<NodeId, VecDeque<String>>,
-    pub(super) broken: Option<Violation>,
-    folder: Option<PathBuf>,
 }
 
 impl World {
@@ -153,7 +121,6 @@ impl World {
             damaged: None,
             kept_down: 0,
             refused: None,
-            trace: None,
         };
         let mut world = Self {
             now: 0,
@@ -163,15 +130,10 @@ impl World {
             network: Network::new(plan.tuning.network_max, seeded(0x4e45_7457)),
             clients: Clients::new(&plan),
             probed: Vec::new(),
-            judge: Judge::new(plan.members().into_iter().collect()),
+            evidence: Evidence::new(plan.members(), folder),
             rng: seeded(0x0077_0e1d),
             lives: 0,
             busy: true,
-            digest: DefaultHasher::new(),
-            records: 0,
-            recent: BTreeMap::new(),
-            broken: None,
-            folder,
             plan,
         };
         for node in world.plan.members() {
@@ -196,15 +158,16 @@ impl World {
 
     /// Executes events until `until`, or until something breaks.
     pub(super) fn run(&mut self, until: Micros) {
-        while self.broken.is_none()
+        while self.evidence.broken.is_none()
             && let Some(entry) = self.calendar.first_entry()
             && entry.key().0 <= until
         {
             let ((moment, _), event) = entry.remove_entry();
-            self.now = moment;
+            (self.now, self.evidence.now) = (moment, moment);
             self.execute(event);
         }
-        self.now = self.now.max(until);
+        let now = self.now.max(until);
+        (self.now, self.evidence.now) = (now, now);
     }
 
     fn execute(&mut self, event: Event) {
@@ -302,7 +265,7 @@ impl World {
             Ok(life) => {
                 let boot = life.boot;
                 self.node(id).life = Some(life);
-                self.begin_trace(id, boot);
+                self.evidence.begin(id, boot);
                 self.start_disk(id, number);
                 self.wake(id, number);
             }
@@ -329,10 +292,7 @@ impl World {
         if life.is_none() {
             return;
         }
-        self.node(id).trace = None;
-        if let Err((seat, broken)) = self.judge.boot_over(id, false) {
-            self.violated(Some(id), format!("group {}: {}: {}", seat.1, broken.rule, broken.why));
-        }
+        self.evidence.end(id);
         for client in self.clients.forget(id) {
             self.client_goes_on(client);
         }
@@ -340,73 +300,16 @@ impl World {
 
     /// Hears what a node recorded.
     pub(super) fn record(&mut self, id: NodeId, bytes: &[u8]) {
-        id.0.hash(&mut self.digest);
-        bytes.hash(&mut self.digest);
-        let Some(boot) = self.node(id).life.as_ref().map(|life| life.boot) else { return };
-        if let Some(trace) = &mut self.node(id).trace
-            && let Err(error) = trace.append(bytes)
-        {
-            return self.violated(None, format!("the trace cannot be written: {error}"));
-        }
-        let mut rest = bytes;
-        while !rest.is_empty() && self.broken.is_none() {
-            let read = parse_frame(rest).and_then(|(payload, length)| parse_record(payload).map(|record| (record, length)));
-            match read {
-                Ok(((sequence, what), length)) => {
-                    rest = &rest[length..];
-                    self.hear(Record { node: id, boot, sequence, what });
-                }
-                Err(error) => return self.violated(Some(id), format!("a record of node {id} cannot be read: {error}")),
-            }
-        }
-    }
-
-    fn hear(&mut self, record: Record) {
-        self.records += 1;
-        let id = record.node;
-        let recent = self.recent.entry(id).or_default();
-        if recent.len() == STORY_MAX {
-            recent.pop_front();
-        }
-        recent.push_back(print::record(&record));
-        let group = group_of(&record);
-        if let Err(broken) = self.judge.hear(record) {
-            self.violated(Some(id), format!("node {id}{group}: {}: {}", broken.rule, broken.why));
-        }
-    }
-
-    fn begin_trace(&mut self, id: NodeId, boot: u64) {
-        let Some(folder) = &self.folder else { return };
-        match trace_file(folder, id, boot) {
-            Ok(file) => self.node(id).trace = Some(file),
-            Err(error) => self.violated(None, format!("the trace cannot be written: {error}")),
-        }
+        self.evidence.record(id, bytes);
     }
 
     /// Something is wrong; the first one counts.
     pub(super) fn violated(&mut self, node: Option<NodeId>, what: String) {
-        let story = node.and_then(|id| self.recent.get(&id)).map(|recent| recent.iter().cloned().collect()).unwrap_or_default();
-        self.broken.get_or_insert(Violation { at: self.now, what, story });
-    }
-
-    /// Names everything that was recorded: the same for the same plan.
-    pub(super) fn digest(&self) -> u64 {
-        self.digest.finish()
+        self.evidence.violated(node, what);
     }
 
     /// Events that were executed or wait.
     pub(super) const fn events(&self) -> u64 {
         self.events
     }
-}
-
-fn group_of(record: &Record) -> String {
-    match &record.what {
-        What::Group { group, .. } => format!(", group {group}"),
-        What::Booted { .. } | What::Ended => String::new(),
-    }
-}
-
-fn trace_file(folder: &std::path::Path, node: NodeId, boot: u64) -> io::Result<TraceFile> {
-    TraceFile::create(folder, &Header::new(node, u128::from(node.0), boot))
 }

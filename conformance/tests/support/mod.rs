@@ -66,11 +66,8 @@ impl Cluster {
 
     /// SIGKILL, once the node serves its groups: what it was to recover is recovered.
     pub(crate) fn kill(&mut self, id: usize) {
-        let begun = Instant::now();
-        while !self.groups.iter().all(|group| status(&self.addresses[id - 1], *group).is_some()) {
-            assert!(begun.elapsed() < DEADLINE, "node {id} does not serve its groups");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let serves = || self.groups.iter().all(|group| status(&self.addresses[id - 1], *group).is_some());
+        until("the node to serve its groups", || serves().then_some(()));
         let mut child = self.nodes[id - 1].take().expect("it runs");
         child.kill().unwrap();
         child.wait().unwrap();
@@ -82,11 +79,7 @@ impl Cluster {
             drop(child.stdin.take());
         }
         for child in self.nodes.iter_mut().flatten() {
-            let begun = Instant::now();
-            while child.try_wait().unwrap().is_none() {
-                assert!(begun.elapsed() < DEADLINE, "a node does not stop");
-                std::thread::sleep(Duration::from_millis(5));
-            }
+            until("the node to stop", || child.try_wait().unwrap());
         }
     }
 
@@ -115,18 +108,10 @@ impl Cluster {
         }
     }
 
-    /// The node that most groups call their leader.
+    /// The node that leads a group.
     pub(crate) fn leader(&self, group: i32) -> usize {
-        let begun = Instant::now();
-        loop {
-            for (place, address) in self.addresses.iter().enumerate() {
-                if self.nodes[place].is_some() && leads(address, group) {
-                    return place + 1;
-                }
-            }
-            assert!(begun.elapsed() < DEADLINE, "nobody leads group {group}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let leads = |place: &usize| self.nodes[*place].is_some() && leads(&self.addresses[*place], group);
+        until("a leader", || (0..self.nodes.len()).find(leads)) + 1
     }
 
     fn kv(&self, group: i32, addresses: &[SocketAddr]) -> KvClient {
@@ -165,6 +150,18 @@ impl Drop for Cluster {
 }
 
 const WRITES_AT_ONCE: u64 = 8;
+
+/// Waits for a condition, with a deadline.
+fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(begun.elapsed() < DEADLINE, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
 
 /// All outcomes; the futures run side by side.
 async fn join_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
