@@ -27,8 +27,7 @@ use tempfile::TempDir;
 
 /// The dumps of a folder, in the order of their names.
 fn paths(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
-    let mut paths: Vec<_> = entries.filter(|path| path.extension().is_some_and(|extension| extension == "ring")).collect();
+    let mut paths: Vec<_> = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths
 }
@@ -53,7 +52,8 @@ fn read(path: &Path) -> (DumpHeader, Vec<(GroupId, Fact)>) {
 
 /// The one dump of a folder; what has its name is whole.
 async fn only(folder: &Path) -> (DumpHeader, Vec<(GroupId, Fact)>) {
-    let path = until("a dump", || async { paths(folder).pop() }).await;
+    let named = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "ring");
+    let path = until("a dump", || async { paths(folder).into_iter().find(named) }).await;
     assert_eq!(paths(folder).len(), 1);
     read(&path)
 }
