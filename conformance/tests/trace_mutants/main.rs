@@ -11,6 +11,7 @@ mod support;
 mod tape;
 
 use damage::Share;
+use roadstead::trace::{parse_frame, parse_head};
 use roadstead_conformance::{Options, files::Unreadable, replay, verdict::Rule};
 use std::{collections::BTreeMap, fs};
 use support::Cluster;
@@ -85,14 +86,28 @@ fn a_flipped_bit_is_unreadable_and_a_torn_end_is_left_out() {
     let folder = cluster.trace();
     let file = fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
     let bytes = fs::read(&file).unwrap();
-    let mut flipped = bytes.clone();
-    flipped[bytes.len() / 2] ^= 4;
-    fs::write(&file, &flipped).unwrap();
-    assert!(matches!(replay(&folder, &Options::default()), Err(Unreadable::Damaged { .. })));
-    // What SIGKILL leaves of a last write: here of the record of an end in order, which takes ten bytes.
+    let middle = a_record_at(&bytes, bytes.len() / 2);
+    // Every byte of its length and checksums, and the first of what it says.
+    for at in middle..=middle + 12 {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 4;
+        fs::write(&file, &flipped).unwrap();
+        let read = replay(&folder, &Options::default());
+        assert!(matches!(read, Err(Unreadable::Damaged { offset, .. }) if offset == middle as u64), "byte {at} of {}", bytes.len());
+    }
+    // What SIGKILL leaves of a last write: here of the record of an end in order, whose payload takes two bytes or more.
     fs::write(&file, &bytes[..bytes.len() - 3]).unwrap();
     let verdict = replay(&folder, &Options::default()).unwrap();
     assert!(verdict.conforms && verdict.notes.len() == 1 && verdict.figures.killed == 1, "{verdict:?}");
     fs::write(&file, [&bytes[..], &[0; 4096]].concat()).unwrap();
     assert!(replay(&folder, &Options::default()).unwrap().conforms, "zeros that a file system left");
+}
+
+/// Where the first record at or after `from` begins.
+fn a_record_at(bytes: &[u8], from: usize) -> usize {
+    let (_, mut at) = parse_head(bytes).unwrap();
+    while at < from {
+        at += parse_frame(&bytes[at..]).unwrap().1;
+    }
+    at
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 /// First bytes of a dump.
-pub const DUMP_MAGIC: [u8; 8] = *b"ROADRING";
+pub const DUMP_MAGIC: [u8; 8] = *b"ROADRNG2";
 
 /// Dumps of a node that its folder takes, over all boots. None is ever deleted or overwritten, since the first ones tell most about a node that fails again
 /// and again; so there must be an end.

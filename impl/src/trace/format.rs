@@ -1,9 +1,11 @@
 //! The file of one boot: [`MAGIC`], a frame with the [`Header`], a frame per record.
 //!
 //! ```text
-//! frame: u32 length of the payload, u32 CRC-32 of the payload (both little-endian), payload
+//! frame: u32 length of the payload, u32 CRC-32 of those four bytes, u32 CRC-32 of the payload (all little-endian), payload
 //! payload: postcard of Header, or of (sequence, What)
 //! ```
+//!
+//! The length has a checksum of its own: otherwise one flipped bit in it would look like a record that a kill cut off, and the rest of the file like no evidence.
 
 use roadstead_spec::{
     NodeId,
@@ -12,12 +14,12 @@ use roadstead_spec::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// First bytes of a file.
-pub const MAGIC: [u8; 8] = *b"ROADTRCE";
+pub const MAGIC: [u8; 8] = *b"ROADTRC2";
 
 /// Largest payload that a reader believes. A record holds at most some thousand entries of eleven bytes, or a log's runs.
 pub const RECORD_BYTES_MAX: usize = 64 << 20;
 
-pub(super) const FRAME_HEAD_BYTES: usize = 8;
+pub(super) const FRAME_HEAD_BYTES: usize = 12;
 
 /// Whose records these are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,35 +69,43 @@ pub fn encode_frame(payload: &impl Serialize, out: &mut Vec<u8>) -> Result<(), p
     let begun = std::mem::take(out);
     *out = postcard::to_extend(payload, begun)?;
     let length = out.len() - start - FRAME_HEAD_BYTES;
-    if let Some(place) = out.get_mut(start..start + 4) {
-        place.copy_from_slice(&(length as u32).to_le_bytes());
+    if let Some(frame) = out.get_mut(start..) {
+        write_length(length, frame);
+        seal_frame(frame);
     }
-    out.get_mut(start..).and_then(seal_frame);
     Ok(())
 }
 
-/// Gives the frame at the start of `bytes`, whose length is there, its checksum; returns the frame's length.
+/// Notes the length of the payload in a head whose checksums [`seal_frame`] adds.
+pub(super) fn write_length(length: usize, head: &mut [u8]) {
+    if let Some(place) = head.first_chunk_mut() {
+        *place = (length as u32).to_le_bytes();
+    }
+}
+
+/// Gives the frame at the start of `bytes`, whose length is there, its checksums; returns the frame's length.
 pub(super) fn seal_frame(bytes: &mut [u8]) -> Option<usize> {
-    let (head, rest) = bytes.split_at_mut_checked(FRAME_HEAD_BYTES)?;
-    let length = u32::from_le_bytes(head.get(..4)?.try_into().ok()?) as usize;
-    let crc = crc32fast::hash(rest.get(..length)?);
-    head.get_mut(4..)?.copy_from_slice(&crc.to_le_bytes());
-    Some(FRAME_HEAD_BYTES + length)
+    let (head, rest) = bytes.split_first_chunk_mut::<FRAME_HEAD_BYTES>()?;
+    let ([length, length_crc, payload_crc], []) = head.as_chunks_mut() else { return None };
+    let size = u32::from_le_bytes(*length) as usize;
+    *length_crc = crc32fast::hash(length).to_le_bytes();
+    *payload_crc = crc32fast::hash(rest.get(..size)?).to_le_bytes();
+    Some(FRAME_HEAD_BYTES + size)
 }
 
 /// The payload of the frame at the start of `bytes`, and the frame's length.
 pub fn parse_frame(bytes: &[u8]) -> Result<(&[u8], usize), BadFrame> {
-    let (head, rest) = bytes.split_at_checked(FRAME_HEAD_BYTES).ok_or(BadFrame::Short)?;
-    let number = |range| head.get(range).and_then(|bytes: &[u8]| bytes.try_into().ok()).map(u32::from_le_bytes).ok_or(BadFrame::Short);
-    let (length, crc) = (number(0..4)? as usize, number(4..8)?);
-    if length == 0 || length > RECORD_BYTES_MAX {
+    let (head, rest) = bytes.split_first_chunk::<FRAME_HEAD_BYTES>().ok_or(BadFrame::Short)?;
+    let (&[length, length_crc, payload_crc], []) = head.as_chunks() else { return Err(BadFrame::Short) };
+    let size = u32::from_le_bytes(length) as usize;
+    if crc32fast::hash(&length) != u32::from_le_bytes(length_crc) || size == 0 || size > RECORD_BYTES_MAX {
         return Err(BadFrame::Damaged);
     }
-    let payload = rest.get(..length).ok_or(BadFrame::Short)?;
-    if crc32fast::hash(payload) != crc {
+    let payload = rest.get(..size).ok_or(BadFrame::Short)?;
+    if crc32fast::hash(payload) != u32::from_le_bytes(payload_crc) {
         return Err(BadFrame::Damaged);
     }
-    Ok((payload, FRAME_HEAD_BYTES + length))
+    Ok((payload, FRAME_HEAD_BYTES + size))
 }
 
 /// The header of a file, and where its records begin.
@@ -167,7 +177,7 @@ mod tests {
         for bit in head * 8..bytes.len() * 8 {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(parse_frame(&flipped[head..]).is_err(), "bit {bit}");
+            assert_eq!(parse_frame(&flipped[head..]), Err(BadFrame::Damaged), "bit {bit}");
         }
     }
 }

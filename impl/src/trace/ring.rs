@@ -5,12 +5,12 @@
 //! (as `Recovered`), once in each half of the memory; with many groups only until a quarter of the half is states.
 //!
 //! The memory is two halves. One is filled; when a record does not fit any more, the other one, which holds the oldest records, is emptied and filled next. So
-//! nothing is ever moved, and at least the last half is there. A record that fits no half is left out; its number is missing then. A record gets its checksum
+//! nothing is ever moved, and at least the last half is there. A record that fits no half is left out; its number is missing then. A record gets its checksums
 //! only when it is dumped.
 
 use super::{
     dump::{DUMPS_MAX, Dump},
-    format::{FRAME_HEAD_BYTES, seal_frame},
+    format::{FRAME_HEAD_BYTES, seal_frame, write_length},
     recorder::{Step, What},
 };
 use roadstead_spec::{GroupId, Incarnation, raft::Event, trace::Fact};
@@ -97,14 +97,14 @@ impl Half {
         Self { bytes: vec![0; HALF_BYTES].into_boxed_slice(), filled: 0 }
     }
 
-    /// Adds a frame whose checksum is not there yet; false if it does not fit. Whoever ends within it has added nothing.
+    /// Adds a frame whose checksums are not there yet; false if it does not fit. Whoever ends within it has added nothing.
     fn push(&mut self, payload: &impl Serialize) -> bool {
         let Some((head, room)) = self.bytes.get_mut(self.filled..).and_then(|rest| rest.split_at_mut_checked(FRAME_HEAD_BYTES)) else {
             return false;
         };
         let Ok(written) = postcard::to_slice(payload, room) else { return false };
         let length = written.len();
-        head[..4].copy_from_slice(&(length as u32).to_le_bytes());
+        write_length(length, head);
         self.filled += FRAME_HEAD_BYTES + length;
         true
     }
