@@ -13,6 +13,8 @@ pub mod coverage;
 pub mod dump;
 pub mod files;
 pub mod judge;
+pub mod linear;
+pub mod nemesis;
 pub mod print;
 pub mod replay;
 pub mod sim;

@@ -1,6 +1,7 @@
 //! `roadstead-conformance`: judges recorded runs.
 #![forbid(unsafe_code)]
 
+mod disturb;
 mod simulate;
 
 use clap::{Parser, Subcommand};
@@ -28,6 +29,7 @@ Examples:
   roadstead-conformance replay run-1                   judge what they did
   roadstead-conformance replay run-1 --json            the verdict for programs
   roadstead-conformance sim --seeds 1..1000            whole nodes in a simulation, with faults, by seed
+  roadstead-conformance nemesis --minutes 30 --dir run  real nodes under faults; run/report.html tells what happened
   roadstead-conformance show n1/dumps/FILE.ring        the last records of a node on which something was wrong
   roadstead-conformance tla run-1 --group 1 --out out  the beginning of group 1's run, for `tla/check traces out`";
 
@@ -54,6 +56,11 @@ enum Command {
     },
     /// Run whole nodes in a simulation, with faults, by seed: 0 all is well, 1 something is violated
     Sim(simulate::Options),
+    /// Kill, stop, cut off and slow down real nodes while clients use them: 0 nothing is violated, 1 something is, 2 it cannot be run
+    Nemesis(disturb::Told),
+    /// One node of `nemesis`
+    #[command(hide = true)]
+    NemesisNode(disturb::Host),
     /// Tell the last records of a node on which something was wrong: 0 it is told, 1 its steps do not give its states, 2 it cannot be read
     Show {
         /// A dump, DATA/dumps/*.ring
@@ -91,6 +98,8 @@ fn group_id(text: &str) -> Result<GroupId, String> {
 fn main() -> ExitCode {
     let done = match Args::parse().command {
         Command::Sim(options) => return simulate::run(&options),
+        Command::Nemesis(told) => return disturb::run(&told),
+        Command::NemesisNode(host) => return disturb::host(host),
         Command::Replay { folder, to_json: true, .. } => print_records(&folder).map_err(NoModule::from),
         Command::Replay { folder, json, .. } => judge(&folder, json).map_err(NoModule::from),
         Command::Show { file, group, json } => show(&file, group, json).map_err(NoModule::from),

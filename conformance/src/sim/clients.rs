@@ -1,9 +1,7 @@
 //! The clients of a simulation, and what they remember.
 
-use super::{
-    linear::{self, Change, Operation, Value},
-    plan::{Bug, Micros, Plan},
-};
+use super::plan::{Bug, Micros, Plan};
+use crate::linear::{self, Change, Operation, Value};
 use bytes::Bytes;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use roadstead::{
@@ -86,7 +84,8 @@ impl Clients {
         let value = self.moment;
         let change = match self.rng.random_range(0..100) {
             0..40 => Change::Write(Some(value)),
-            40..75 => Change::Read,
+            40..70 => Change::Read,
+            70..75 => Change::Count,
             75..80 => Change::Write(None),
             _ => Change::Swap { expect: self.last_found(place), put: value },
         };
@@ -118,7 +117,7 @@ impl Clients {
         let last = self.histories.get(&place).and_then(|history| history.last())?;
         let (_, found) = last.answer?;
         match last.change {
-            Change::Read | Change::Swap { .. } => found,
+            Change::Read | Change::Count | Change::Swap { .. } => found,
             Change::Write(value) => value,
         }
     }
@@ -127,9 +126,10 @@ impl Clients {
         let key = Bytes::from(format!("key-{key}"));
         let put = |value| PutRequest { prev_kv: true, ..PutRequest::new(key.clone(), bytes_of(value)) };
         let request = match change {
-            Change::Read => {
+            Change::Read | Change::Count => {
                 let consistency = if self.stale { Consistency::Stale } else { Consistency::Linearizable };
-                return Asked::Query { bytes: Request::Range(RangeRequest::key(key)).encode(), consistency };
+                let range = RangeRequest { count_only: change == Change::Count, ..RangeRequest::key(key) };
+                return Asked::Query { bytes: Request::Range(range).encode(), consistency };
             }
             Change::Write(Some(value)) => Request::Put(put(value)),
             Change::Write(None) => Request::DeleteRange(DeleteRangeRequest { prev_kv: true, ..DeleteRangeRequest::key(key) }),
@@ -182,7 +182,7 @@ impl Clients {
 
     fn note_unknown(&mut self, pending: &Pending) {
         self.leaders.remove(&pending.place.0);
-        if pending.operation.change != Change::Read {
+        if !matches!(pending.operation.change, Change::Read | Change::Count) {
             self.unknown += 1;
             self.histories.entry(pending.place).or_default().push(pending.operation);
         }
@@ -225,6 +225,7 @@ fn found(answer: &[u8], change: Change) -> Result<Value, String> {
     let first = |items: Vec<KeyValue>| items.into_iter().next();
     let item = match (response, change) {
         (Response::Range(range), Change::Read) => first(range.kvs),
+        (Response::Range(range), Change::Count) => return Ok((range.count > 0).then_some(0)),
         (Response::Put(put), Change::Write(Some(_))) => put.prev_kv,
         (Response::DeleteRange(deleted), Change::Write(None)) => first(deleted.prev_kvs),
         (Response::Txn(txn), Change::Swap { .. }) => match txn.responses.into_iter().next() {

@@ -4,7 +4,7 @@
 //! gives the same run, record by record, in every process and on every machine. What is watched all the time: every record is judged as `replay` judges
 //! it (steps executed again, laws, DUTY-1 to DUTY-6, recovery from exactly what was durable); a group that stops, a node that does not start or a panic is a
 //! violation. When the faults are over: everybody catches up within a bound, all members hold the same data, and the history of every key is linearizable
-//! ([`linear`]), whose reads and writes tell what they found, so that a write that was lost, doubled or refused and done all the same is seen.
+//! ([`crate::linear`]), whose reads and writes tell what they found, so that a write that was lost, doubled or refused and done all the same is seen.
 //!
 //! A failing run is made small by leaving out faults ([`shrink`]), and told as one command.
 
@@ -14,7 +14,6 @@ mod evidence;
 mod faults;
 mod finish;
 mod life;
-pub mod linear;
 mod links;
 mod network;
 pub mod plan;

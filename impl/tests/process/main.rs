@@ -10,6 +10,7 @@ mod disk_fault;
 mod disk_full;
 mod disks;
 mod embedded;
+#[path = "../../../conformance/src/nemesis/faulty_disk.rs"]
 mod fault_file;
 #[path = "../free_port/mod.rs"]
 mod free_port;

@@ -14,6 +14,8 @@ pub type Value = Option<u64>;
 pub enum Change {
     /// Nothing.
     Read,
+    /// Nothing; its answer tells whether there is a value, and not which.
+    Count,
     /// Puts this, or deletes the key.
     Write(Value),
     /// Puts `put` if it finds `expect`.
@@ -39,11 +41,12 @@ pub struct Operation {
 impl Operation {
     /// The value behind the operation, if it can stand there.
     fn apply(&self, value: Value) -> Option<Value> {
-        if self.answer.is_some_and(|(_, found)| found != value) {
+        let fits = |found: Value| if self.change == Change::Count { found.is_some() == value.is_some() } else { found == value };
+        if self.answer.is_some_and(|(_, found)| !fits(found)) {
             return None;
         }
         Some(match self.change {
-            Change::Read => value,
+            Change::Read | Change::Count => value,
             Change::Write(written) => written,
             Change::Swap { expect, put } => {
                 if value == expect {
@@ -57,7 +60,7 @@ impl Operation {
 
     const fn written(&self) -> Option<Value> {
         match self.change {
-            Change::Read => None,
+            Change::Read | Change::Count => None,
             Change::Write(value) => Some(value),
             Change::Swap { put, .. } => Some(Some(put)),
         }
@@ -157,6 +160,16 @@ mod tests {
     fn overlapping_operations_may_stand_in_any_order() {
         let history = [put(1, 6, Some(2), 1), put(2, 5, None, 2), read(3, 4, Some(2)), read(7, 8, Some(1))];
         assert_eq!(check(&history), Ok(()));
+    }
+
+    #[test]
+    fn a_count_tells_whether_there_is_something() {
+        let count = |call, answer, found| op(call, Some((answer, found)), Change::Count);
+        let delete = op(4, Some((5, Some(9))), Change::Write(None));
+        let history = [put(1, 2, None, 9), count(3, 3, Some(0)), delete, count(6, 7, None)];
+        assert_eq!(check(&history), Ok(()));
+        assert!(check(&[put(1, 2, None, 9), count(3, 4, None)]).is_err(), "a write that is not counted");
+        assert!(check(&[put(1, 2, None, 9), delete, count(6, 7, Some(0))]).is_err(), "a deletion that is");
     }
 
     #[test]
