@@ -4,13 +4,14 @@
 //! Every operation tells the value that it found, so there is rarely more than one way on, and an operation without an answer is tried only if somebody
 //! found what it wrote: otherwise leaving it out can hurt nobody.
 
+use serde::Serialize;
 use std::collections::{BTreeSet, HashSet};
 
 /// What is stored under a key: each write has a value of its own; `None`: the key does not exist.
 pub type Value = Option<u64>;
 
 /// What an operation does to the value that it finds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Change {
     /// Nothing.
     Read,
@@ -28,7 +29,7 @@ pub enum Change {
 }
 
 /// An operation of a client on one key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Operation {
     /// When it was called. Moments of calls and answers are all different.
     pub call: u64,
@@ -83,9 +84,19 @@ pub struct NotLinearizable {
 /// # Errors
 /// Where the longest explanation ends.
 pub fn check(operations: &[Operation]) -> Result<(), NotLinearizable> {
-    let found: BTreeSet<Value> = operations.iter().filter_map(|operation| operation.answer.map(|(_, found)| found)).collect();
+    let found: BTreeSet<Value> = operations
+        .iter()
+        .filter(|operation| operation.change != Change::Count)
+        .filter_map(|operation| operation.answer.map(|(_, found)| found))
+        .collect();
+    let counted: BTreeSet<bool> = operations
+        .iter()
+        .filter(|operation| operation.change == Change::Count)
+        .filter_map(|operation| operation.answer.map(|(_, found)| found.is_some()))
+        .collect();
+    let seen = |value: Value| found.contains(&value) || counted.contains(&value.is_some());
     let mut relevant: Vec<Operation> = operations.to_vec();
-    relevant.retain(|operation| operation.answer.is_some() || operation.written().is_some_and(|value| found.contains(&value)));
+    relevant.retain(|operation| operation.answer.is_some() || operation.written().is_some_and(seen));
     relevant.sort_by_key(|operation| operation.call);
     Search { operations: relevant, known: HashSet::new() }.run()
 }
@@ -168,6 +179,8 @@ mod tests {
         let delete = op(4, Some((5, Some(9))), Change::Write(None));
         let history = [put(1, 2, None, 9), count(3, 3, Some(0)), delete, count(6, 7, None)];
         assert_eq!(check(&history), Ok(()));
+        let unanswered = [lost(1, Change::Write(Some(9))), count(2, 3, Some(0)), lost(4, Change::Write(None)), read(5, 6, None)];
+        assert_eq!(check(&unanswered), Ok(()), "what only a count has seen");
         assert!(check(&[put(1, 2, None, 9), count(3, 4, None)]).is_err(), "a write that is not counted");
         assert!(check(&[put(1, 2, None, 9), delete, count(6, 7, Some(0))]).is_err(), "a deletion that is");
     }

@@ -10,7 +10,10 @@ fn nemesis(args: &[&str]) -> (Output, Value) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_roadstead-conformance"));
     let output = command.args(["nemesis", "--json", "--nodes", "3", "--dir"]).arg(&dir).args(args).output().unwrap();
     if let Ok(page) = std::fs::read_to_string(dir.join("report.html")) {
-        assert!(page.contains(if output.status.success() { "nothing is violated" } else { "VIOLATED" }), "the page says what the exit code says");
+        assert!(
+            page.contains(if output.status.success() { "nothing is violated" } else { "VIOLATED" }),
+            "the page says what the exit code says"
+        );
     }
     let outcome = serde_json::from_slice(&output.stdout).unwrap_or_default();
     (output, outcome)

@@ -1,6 +1,7 @@
 //! Clients of etcd's interface that note what they asked, when, and what they were told.
 
-use crate::linear::{self, Change, Operation, Value};
+use super::Failed;
+use crate::linear::{self, Change, NotLinearizable, Operation, Value};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use roadstead_proto::{
     etcdserverpb::{self as pb, compare, kv_client::KvClient, request_op, response_op},
@@ -8,7 +9,9 @@ use roadstead_proto::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt, fs,
     net::SocketAddr,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -109,20 +112,44 @@ impl Book {
     ///
     /// # Errors
     /// The first that is not.
-    pub(super) fn judge(&self) -> Result<usize, String> {
-        for ((group, key), history) in &self.histories {
-            linear::check(history).map_err(|broken| {
-                let stuck: Vec<String> = broken.stuck.iter().take(4).map(|operation| format!("{operation:?}")).collect();
-                format!(
-                    "the history of key {key} in group {group} is not linearizable: after {} of {} operations the value is {:?}, and what must come next is one of {}",
-                    broken.placed,
-                    history.len(),
-                    broken.value,
-                    stuck.join(", ")
-                )
-            })?;
+    pub(super) fn judge(&self) -> Result<usize, Broken> {
+        for (place, history) in &self.histories {
+            linear::check(history).map_err(|why| Broken { place: *place, why, history: history.clone() })?;
         }
         Ok(self.histories.values().map(Vec::len).sum())
+    }
+}
+
+/// A history that is not linearizable.
+#[derive(Debug)]
+pub(super) struct Broken {
+    place: Place,
+    why: NotLinearizable,
+    history: Vec<Operation>,
+}
+
+impl Broken {
+    /// Keeps the history, for whoever wants to know what it was.
+    pub(super) fn keep(&self, folder: &Path) -> Result<PathBuf, Failed> {
+        let path = folder.join(format!("history-{}-{}.json", self.place.0, self.place.1));
+        let lines: String = self.history.iter().map(|operation| format!("{}\n", serde_json::json!(operation))).collect();
+        fs::write(&path, lines).map_err(Failed::io(&path))?;
+        Ok(path)
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ((group, key), why) = (self.place, &self.why);
+        let stuck: Vec<String> = why.stuck.iter().take(4).map(|operation| format!("{operation:?}")).collect();
+        write!(
+            f,
+            "the history of key {key} in group {group} is not linearizable: after {} of {} operations the value is {:?}, and what must come next is one of {}",
+            why.placed,
+            self.history.len(),
+            why.value,
+            stuck.join(", ")
+        )
     }
 }
 

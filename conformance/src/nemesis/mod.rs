@@ -174,10 +174,13 @@ pub async fn run(options: &Options, mut tell: impl FnMut(Duration, String)) -> R
     violations.extend(seen.two_in_one_epoch().map(|(one, other)| format!("two nodes lead a group in one term: {one:?} and {other:?}")));
     let verdict = crate::replay(&options.folder.join("trace"), &crate::Options::default())?;
     violations.extend(verdict.rejection.as_ref().map(ToString::to_string));
-    let judged = book.lock().judge().unwrap_or_else(|violation| {
-        violations.push(violation);
-        0
-    });
+    let judged = match book.lock().judge() {
+        Ok(judged) => judged,
+        Err(broken) => {
+            violations.push(format!("{broken}; all of it is in {}", broken.keep(&options.folder)?.display()));
+            0
+        }
+    };
     let latencies = watch::latencies(&book);
     let book = book.lock();
     Ok(Outcome {

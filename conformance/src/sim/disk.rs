@@ -17,7 +17,10 @@ use roadstead::store::{
 use std::{
     io,
     ops::{ControlFlow, Range},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 /// How a node's life ends.
@@ -78,9 +81,9 @@ impl Disk {
     /// An empty disk. `bug` is what it does wrong, in runs that show that it would be noticed.
     pub(super) fn new(bug: Option<Bug>) -> Self {
         let power = Power::default();
-        let engine = |lies| SimEngine { memory: MemoryEngine::new(), power: power.clone(), lies };
+        let engine = |mistake| SimEngine { memory: MemoryEngine::new(), power: power.clone(), mistake, commits: Arc::default() };
         let witness = SimFile { bytes: Arc::new(Mutex::new(FileBytes::of(vec![0; FILE_BYTES]))), power: power.clone() };
-        Self { log: engine(bug == Some(Bug::LogSyncLies)), state: engine(bug == Some(Bug::StateSyncLies)), witness, power }
+        Self { log: engine(bug.and_then(Mistake::of_log)), state: engine(bug.and_then(Mistake::of_state)), witness, power }
     }
 
     /// What a store opens.
@@ -91,7 +94,7 @@ impl Disk {
     /// What the next life finds.
     pub(super) fn after(&self, loss: Loss, rng: &mut StdRng) -> Self {
         let power = Power::default();
-        let mut engine = |engine: &SimEngine| SimEngine { memory: engine.after(loss, rng), power: power.clone(), lies: engine.lies };
+        let mut engine = |engine: &SimEngine| SimEngine { memory: engine.after(loss, rng), power: power.clone(), ..engine.clone() };
         let (log, state) = (engine(&self.log), engine(&self.state));
         let bytes = Arc::new(Mutex::new(lock(&self.witness.bytes).after(loss, rng)));
         Self { log, state, witness: SimFile { bytes, power: power.clone() }, power }
@@ -129,11 +132,60 @@ impl Disk {
 struct SimEngine {
     memory: MemoryEngine,
     power: Power,
-    /// A sync does nothing.
-    lies: bool,
+    mistake: Option<Mistake>,
+    commits: Arc<AtomicU64>,
+}
+
+/// What a database does wrong, in runs that show that it would be noticed: see the [`Bug`] of this name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mistake {
+    SyncLies,
+    WriteLost,
+    DeletesLost,
+    BatchTorn,
+    ScanShort,
+}
+
+impl Mistake {
+    const fn of_log(bug: Bug) -> Option<Self> {
+        match bug {
+            Bug::LogSyncLies => Some(Self::SyncLies),
+            Bug::LogWriteLost => Some(Self::WriteLost),
+            Bug::LogDeletesLost => Some(Self::DeletesLost),
+            Bug::LogBatchTorn => Some(Self::BatchTorn),
+            Bug::LogScanShort => Some(Self::ScanShort),
+            _ => None,
+        }
+    }
+
+    const fn of_state(bug: Bug) -> Option<Self> {
+        match bug {
+            Bug::StateSyncLies => Some(Self::SyncLies),
+            Bug::StateWriteLost => Some(Self::WriteLost),
+            Bug::StateBatchTorn => Some(Self::BatchTorn),
+            _ => None,
+        }
+    }
 }
 
 impl SimEngine {
+    /// Gives memory a batch, as far as the database does what it should.
+    fn write(&self, mut batch: Batch) -> Result<(), EngineError> {
+        let count = self.commits.fetch_add(1, Relaxed);
+        match self.mistake {
+            Some(Mistake::WriteLost) if Bug::is_due(count) => return Ok(()),
+            Some(Mistake::DeletesLost) => batch.changes.retain(|change| matches!(change, Change::Put(..))),
+            Some(Mistake::BatchTorn) => {
+                for change in batch.changes {
+                    self.memory.commit(Batch { changes: vec![change] }, Durability::Buffered)?;
+                }
+                return Ok(());
+            }
+            _ => {}
+        }
+        self.memory.commit(batch, Durability::Buffered)
+    }
+
     fn after(&self, loss: Loss, rng: &mut StdRng) -> MemoryEngine {
         let survivors = match loss {
             Loss::Process => Survivors::All,
@@ -146,7 +198,7 @@ impl SimEngine {
 impl Engine for SimEngine {
     fn commit(&self, batch: Batch, durability: Durability) -> Result<(), EngineError> {
         self.power.spend_on("commit")?;
-        self.memory.commit(batch, Durability::Buffered)?;
+        self.write(batch)?;
         match durability {
             Durability::Buffered => Ok(()),
             Durability::Synced => self.sync(),
@@ -155,7 +207,7 @@ impl Engine for SimEngine {
 
     fn sync(&self) -> Result<(), EngineError> {
         self.power.spend_on("sync")?;
-        if self.lies { Ok(()) } else { self.memory.sync() }
+        if self.mistake == Some(Mistake::SyncLies) { Ok(()) } else { self.memory.sync() }
     }
 
     fn snapshot(&self) -> Box<dyn Read + Send + Sync> {
@@ -169,7 +221,15 @@ impl Read for SimEngine {
     }
 
     fn scan(&self, space: Space, range: Range<&[u8]>, visit: Visit<'_>) -> Result<(), EngineError> {
-        self.memory.scan(space, range, visit)
+        if self.mistake != Some(Mistake::ScanShort) {
+            return self.memory.scan(space, range, visit);
+        }
+        let mut held: Option<(Bytes, Bytes)> = None;
+        let mut one_behind = |key: &[u8], value: Bytes| {
+            let before = held.replace((Bytes::copy_from_slice(key), value));
+            before.map_or(ControlFlow::Continue(()), |(key, value)| visit(&key, value))
+        };
+        self.memory.scan(space, range, &mut one_behind)
     }
 
     fn scan_back(&self, space: Space, range: Range<&[u8]>, visit: Visit<'_>) -> Result<(), EngineError> {

@@ -166,11 +166,20 @@ impl World {
         }
     }
 
-    fn frames(&mut self, conn: ConnNumber, side: Side, frames: Vec<Frame>) {
-        let twice = self.plan.bug == Some(Bug::FramesTwice);
+    fn frames(&mut self, conn: ConnNumber, side: Side, mut frames: Vec<Frame>) {
+        let (twice, due) = (self.plan.bug == Some(Bug::FramesTwice), Bug::is_due(self.events()));
+        match self.plan.bug {
+            Some(Bug::FramesLost) if due => return,
+            Some(Bug::FrameFlipped) if due => frames.iter_mut().take(1).for_each(flip),
+            _ => {}
+        }
+        let wrong_sender = (self.plan.bug == Some(Bug::WrongSender)).then(|| self.plan.members());
         let Some(end) = self.network.conns.get_mut(&conn).map(|conn| conn.end(side)) else { return };
         let (id, life) = (end.node, end.life);
-        let Some(Remote::Node { peer, version, .. }) = end.remote else { return };
+        let Some(Remote::Node { mut peer, version, .. }) = end.remote else { return };
+        if let Some(members) = wrong_sender {
+            peer = members.into_iter().find(|other| ![id, peer].contains(other)).unwrap_or(peer);
+        }
         let Some(current) = self.life(id, life) else { return };
         let conn = conn_id(conn);
         match (version, side) {
@@ -275,4 +284,12 @@ impl World {
             }
         }
     }
+}
+
+/// Flips a bit in the middle of a frame's body.
+fn flip(frame: &mut Frame) {
+    let mut body = frame.body.to_vec();
+    let middle = body.len() / 2;
+    body.iter_mut().skip(middle).take(1).for_each(|byte| *byte ^= 1);
+    frame.body = body.into();
 }

@@ -13,7 +13,7 @@ use roadstead::{
     shard::{Input, Lifecycle, Millis, Outputs},
     store::Completion,
 };
-use roadstead_spec::{GroupId, NodeId};
+use roadstead_spec::{GroupId, Index, NodeId};
 use std::time::Duration;
 
 /// Longest time between an input and the turn that sees it.
@@ -157,11 +157,17 @@ impl World {
         let bug = self.plan.bug;
         let Some(current) = self.life(id, life) else { return };
         let mut round = std::mem::take(&mut current.round);
+        match bug {
+            Some(Bug::SubmissionsReversed) => round.reverse(),
+            Some(Bug::SubmissionLost) if round.len() > 1 => drop(round.remove(0)),
+            _ => {}
+        }
         match current.storage.turn(&mut round) {
             Ok(mut completions) => {
                 match bug {
                     Some(Bug::EarlyDurable) => completions.clear(),
                     Some(Bug::DurableLost) => drop(completions.pop()),
+                    Some(Bug::DurableReversed) => completions.reverse(),
                     Some(Bug::DurableTwice) => completions.extend(completions.clone()),
                     _ => {}
                 }
@@ -255,7 +261,12 @@ impl World {
         }
     }
 
-    fn done(&mut self, id: NodeId, life: u64, done: Vec<Done>) {
+    fn done(&mut self, id: NodeId, life: u64, mut done: Vec<Done>) {
+        match self.plan.bug {
+            Some(Bug::DoneReversed) => done.reverse(),
+            Some(Bug::DoneLost) if Bug::is_due(self.events()) => drop(done.pop()),
+            _ => {}
+        }
         if !done.is_empty()
             && let Some(current) = self.life(id, life)
         {
@@ -268,9 +279,11 @@ impl World {
         if self.postponed(id, || Event::Read { node: id, life }) {
             return;
         }
+        let shifted = self.plan.bug == Some(Bug::ReadsShifted);
         let Some(current) = self.life(id, life) else { return };
         let Some(read) = current.reads.pop_front() else { return };
-        let entries = current.reader.read(read.key.local, read.from, read.entries_max, read.bytes_max);
+        let from = if shifted { Index(read.from.0 + 1) } else { read.from };
+        let entries = current.reader.read(read.key.local, from, read.entries_max, read.bytes_max);
         current.inbox.push(Input::LogRead { read, entries: entries.map_err(|error| error.to_string()) });
         self.wake(id, life);
     }
