@@ -320,12 +320,16 @@ fn strangers_are_not_heard() {
     assert!(outsider.is_follower(), "who has no vote does not campaign");
 }
 
-/// Paper §5.2, Election Safety: a second leader in one term is a broken law, and the group stops.
+/// Paper §5.2, Election Safety: a second leader in one term is a broken law, and the group stops; whether it sends entries or a snapshot.
 #[test]
 fn two_leaders_in_one_term_halt() {
-    for mut member in [Member::following(3, 3, &[]), Member::leader(3, 3, &[])] {
-        let effects = member.receive(3, append(3, entry(0, 0), &[], 0));
-        assert_eq!(effects, [Effect::Halt { law: roadstead_spec::raft::Law::TwoLeadersInOneTerm }]);
+    let appends = Event::Receive { from: id(3), message: append(3, entry(0, 0), &[], 0) };
+    let installs = Event::SnapshotReceived { from: id(3), term: Term(3), at: entry(2, 5) };
+    for event in [appends, installs] {
+        for mut member in [Member::following(3, 3, &[]), Member::leader(3, 3, &[])] {
+            let effects = member.step(event.clone());
+            assert_eq!(effects, [Effect::Halt { law: roadstead_spec::raft::Law::TwoLeadersInOneTerm }]);
+        }
     }
 }
 

@@ -5,8 +5,8 @@ mod world;
 use roadstead_spec::{
     EntryId, Index, NodeId, Term,
     raft::{
-        BadShape, Behind, Effect, Event, Flow, Gate, HardState, Limits, LogShape, Message, Round, Rules, Run, Unrecoverable, recover, step,
-        step_with,
+        BadShape, Behind, Effect, Event, Flow, Gate, HardState, INDEX_MAX, Limits, LogShape, Message, Round, Rules, Run, Unrecoverable,
+        recover, step, step_with,
     },
 };
 use world::{
@@ -44,11 +44,13 @@ fn a_durable_snapshot_lets_entries_go() {
     assert_eq!(leader.state.log.runs(), [Run { term: Term(1), first: Index(9) }, Run { term: Term(2), first: Index(11) }]);
 }
 
-/// A snapshot of what is not applied here, of another history, or older than the log, lets nothing go.
+/// A snapshot of what is not applied here (entry 14), of another history (term 9), from which nothing more follows (1:10 again), or older than the log, lets nothing go.
 #[test]
 fn other_snapshots_let_nothing_go() {
     let mut leader = compacted_leader();
-    for at in [entry(1, 9), entry(2, 9), entry(1, 3), entry(2, 12), entry(9, u64::MAX), EntryId::default()] {
+    leader.step(Event::Propose { count: 3 });
+    let others = [(1, 9), (2, 9), (1, 3), (1, 10), (2, 14), (2, 15), (9, 11), (9, u64::MAX), (0, 0)];
+    for at in others.map(|(term, index)| entry(term, index)) {
         let before = leader.state.clone();
         assert_eq!(leader.step(Event::SnapshotTaken { at }), [], "{at}");
         assert_eq!(leader.state, before, "{at}");
@@ -99,23 +101,37 @@ fn a_failed_snapshot_is_decided_anew() {
     assert_eq!(leader.step(Event::SnapshotFailed { to: id(3) }), [], "nothing was sent to it");
 }
 
+/// Takes in more entries, which a quorum stores and everybody applies, and a snapshot of the last of them: where the log begins then.
+fn compacted_behind(leader: &mut Member, count: u32) -> Index {
+    leader.step(Event::Propose { count });
+    leader.persisted();
+    let last = leader.state.log.last();
+    leader.receive(3, Message::AppendEntriesResponse { term: Term(2), result: Ok(last), round: Round(0) });
+    leader.step(Event::Applied { through: last });
+    leader.step(Event::SnapshotTaken { at: leader.state.log.last_id() });
+    leader.state.log.base().index
+}
+
 /// Compaction keeps what a running transfer will need, up to a bound of its own.
 #[test]
 fn a_transfer_holds_compaction_back() {
     let mut leader = compacted_leader();
     leader.receive(2, refusal(4, &[(1, 1)]));
     for (count, base) in [(4, 8), (10, 13)] {
-        leader.step(Event::Propose { count });
-        leader.persisted();
-        let last = leader.state.log.last();
-        leader.receive(3, Message::AppendEntriesResponse { term: Term(2), result: Ok(last), round: Round(0) });
-        leader.step(Event::Applied { through: last });
-        leader.step(Event::SnapshotTaken { at: leader.state.log.last_id() });
-        assert_eq!(leader.state.log.base().index, Index(base), "at {last}");
+        assert_eq!(compacted_behind(&mut leader, count), Index(base), "{count} more");
     }
     let effects = leader.receive(2, accepted(2, 8));
     assert_eq!(appended(&effects, 2), [], "what it installed is not enough any more");
     assert_eq!(leader.receive(2, refusal(8, &[(1, 8)])), [Effect::SendSnapshot { to: id(2), at: entry(2, 13) }]);
+}
+
+/// A transfer that failed needs nothing any more, and holds nothing back.
+#[test]
+fn a_failed_transfer_lets_compaction_go_on() {
+    let mut leader = compacted_leader();
+    leader.receive(2, refusal(4, &[(1, 1)]));
+    leader.step(Event::SnapshotFailed { to: id(2) });
+    assert_eq!(compacted_behind(&mut leader, 4), Index(13), "two entries behind 15");
 }
 
 /// Paper fig. 13, 7 and 8: "Discard the entire log. Reset state machine using snapshot contents"; in one durable step with term and vote, which the acknowledgement waits for.
@@ -147,12 +163,14 @@ fn a_snapshot_of_a_prefix_keeps_the_rest() {
 /// A snapshot at or below the commit index changes nothing, but is answered: its sender may not know.
 #[test]
 fn an_old_snapshot_is_only_answered() {
-    let mut member = Member::with(3, 4, &[]);
-    member.receive(2, append(4, entry(0, 0), &[1, 1, 3, 3], 4));
-    let before = member.state.log.clone();
-    let effects = member.step(received(entry(1, 2)));
-    assert_eq!((member.state.log.clone(), member.commit()), (before, 4));
-    assert!(matches!(sent(&effects).as_slice(), [(2, Message::AppendEntriesResponse { result: Ok(Index(2)), .. })]));
+    for at in [entry(1, 2), entry(3, 4)] {
+        let mut member = Member::with(3, 4, &[]);
+        member.receive(2, append(4, entry(0, 0), &[1, 1, 3, 3], 4));
+        let before = member.state.log.clone();
+        let effects = member.step(received(at));
+        assert_eq!((member.state.log.clone(), member.commit()), (before, 4), "{at}");
+        assert!(matches!(sent(&effects).as_slice(), [(2, Message::AppendEntriesResponse { result: Ok(index), .. })] if *index == at.index));
+    }
 }
 
 /// Paper fig. 13, 1: "Reply immediately if term < currentTerm"; and what no leader sends, or nobody known, is dropped.
@@ -164,8 +182,12 @@ fn a_deposed_leaders_snapshot_is_refused() {
     assert_eq!(member.state.log, log_of(&[1]));
     let stranger = Event::SnapshotReceived { from: NodeId(9), term: Term(7), at: entry(3, 5) };
     assert_eq!(member.step(stranger), []);
-    let liar = Event::SnapshotReceived { from: id(2), term: Term(7), at: entry(8, 5) };
-    assert_eq!((member.step(liar), member.term()), (vec![], 6));
+    for at in [entry(8, 5), entry(3, INDEX_MAX.0 + 1)] {
+        let liar = Event::SnapshotReceived { from: id(2), term: Term(7), at };
+        assert_eq!((member.step(liar), member.term()), (vec![], 6), "{at}");
+    }
+    member.step(Event::SnapshotReceived { from: id(2), term: Term(7), at: entry(3, INDEX_MAX.0) });
+    assert_eq!(member.state.log, LogShape::new(entry(3, INDEX_MAX.0)), "the last index there is");
 }
 
 /// Paper §7: an AppendEntries that begins below the snapshot: what it covers is committed, so it matches; the rest is judged as ever.

@@ -18,7 +18,7 @@ use proptest::prelude::*;
 use roadstead_spec::raft::{self, Behind, Effect, Event, LogShape, Message, Params, ReadId, Role, Round, Run, Slice, State};
 use roadstead_spec::wire::body::{EntryKind, SnapshotAnswer, SnapshotChunk, SnapshotResult};
 use roadstead_spec::wire::legacy::translate::{Answer, Asked, Ends, Heard, Question, Standing, Untranslatable, WriteOutcome};
-use roadstead_spec::wire::legacy::{ResultCode, Server};
+use roadstead_spec::wire::legacy::{Entry, RequestBody, ResponseBody, ResultCode, Server, ValueType, flags};
 use roadstead_spec::wire::{LegacyRequest, LegacyResponse, Limits, MessageType};
 use roadstead_spec::{EntryId, Index, NodeId, Term};
 
@@ -265,6 +265,8 @@ fn contradictions_are_refused() {
     for next in [0, 1, 10, 14, u64::MAX] {
         assert!(matches!(append.read(&answer(true, 4, next), &[]), Err(Untranslatable::Contradiction(_))), "accepted through {next}");
     }
+    let first = Asked::Append { term: Term(4), round: Round(1), prev: Index(0), last: Index(2) };
+    assert!(first.read(&answer(true, 4, 0), &[]).is_err(), "no index is 0");
     assert!(append.read(&answer(true, u64::MAX, 12), &[]).is_err(), "a term that cannot be");
     let pre_vote = Asked::PreVote { term: Term(4) };
     assert!(pre_vote.read(&answer(true, 4, 1), &[]).is_err(), "NuRaft echoes the request's term, which was 3");
@@ -330,7 +332,6 @@ proptest! {
 /// NuRaft may batch more terms than a slice holds: the first ones are taken and acknowledged, and the leader goes on behind them.
 #[test]
 fn a_batch_of_many_terms_is_taken_in_parts() {
-    use roadstead_spec::wire::legacy::{Entry, ValueType};
     let header = LegacyRequest {
         message_type: MessageType::AppendEntries,
         src: 1,
@@ -353,4 +354,122 @@ fn a_batch_of_many_terms_is_taken_in_parts() {
     assert_eq!((slice.last, slice.runs.len(), payloads.len()), (Index(4), 4, 4));
     let backwards = LegacyRequest { term: 3, ..header };
     assert!(Question::read(&backwards, &body, Round(1), &Limits::default()).is_err(), "no entry is newer than its leader");
+}
+
+fn asks(message_type: MessageType, last_log_index: u64, flags: u32) -> LegacyRequest {
+    LegacyRequest {
+        message_type,
+        src: 1,
+        dst: 2,
+        term: 9,
+        last_log_term: u64::from(last_log_index > 0),
+        last_log_index,
+        commit_index: 0,
+        flags,
+    }
+}
+
+fn body_of(meta: Option<&[u8]>, flags: u32, entries: &[Entry<'_>]) -> Vec<u8> {
+    let mut out = Vec::new();
+    RequestBody { meta, entries: entries.to_vec() }.encode(flags, &mut out).unwrap();
+    out
+}
+
+/// A client's write is one command within the limit; NuRaft's other requests of clients are answered, not served.
+#[test]
+fn a_clients_write_is_one_command_within_the_limit() {
+    let limits = Limits { entry_bytes_max: 4, ..Limits::default() };
+    let app = |value| Entry::plain(0, ValueType::App, value);
+    let cases: [(&[Entry<'_>], Question<'_>); 6] = [
+        (&[app(b"one")], Question::Write(b"one")),
+        (&[app(b"four")], Question::Write(b"four")),
+        (&[app(b"fives")], Question::NotOneCommand),
+        (&[Entry::plain(0, ValueType::Custom, b"one")], Question::NotOneCommand),
+        (&[app(b"one"), app(b"two")], Question::NotOneCommand),
+        (&[], Question::NotOneCommand),
+    ];
+    for (entries, expected) in cases {
+        let body = body_of(None, 0, entries);
+        assert_eq!(Question::read(&asks(MessageType::ClientRequest, 0, 0), &body, Round(1), &limits), Ok(expected), "{entries:?}");
+    }
+}
+
+/// What an entry may be: a command within the limit, or the empty one that opens a term.
+#[test]
+fn an_append_carries_commands_and_opening_entries() {
+    let limits = Limits { entry_bytes_max: 4, ..Limits::default() };
+    let cases: [(ValueType, &[u8], Result<EntryKind, Untranslatable>); 5] = [
+        (ValueType::App, b"four", Ok(EntryKind::Command)),
+        (ValueType::App, b"fives", Err(Untranslatable::EntryTooLarge { size: 5, limit: 4 })),
+        (ValueType::Custom, b"", Ok(EntryKind::Noop)),
+        (ValueType::Custom, b"x", Err(Untranslatable::Entry(ValueType::Custom.number()))),
+        (ValueType::Config, b"x", Err(Untranslatable::Entry(ValueType::Config.number()))),
+    ];
+    for (value_type, value, expected) in cases {
+        let body = body_of(None, 0, &[Entry::plain(9, value_type, value)]);
+        let found = Question::read(&asks(MessageType::AppendEntries, 0, 0), &body, Round(1), &limits).map(|question| match question {
+            Question::Message { payloads, .. } => payloads[0].kind,
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(found, expected);
+    }
+}
+
+/// A server that writes meta before its entries: each payload is found behind it.
+#[test]
+fn payloads_stand_behind_meta() {
+    let body = body_of(Some(b"meta!"), flags::INCLUDE_META, &[Entry::plain(9, ValueType::App, b"payload")]);
+    let question = Question::read(&asks(MessageType::AppendEntries, 0, flags::INCLUDE_META), &body, Round(1), &Limits::default());
+    let Ok(Question::Message { payloads, .. }) = question else { panic!("{question:?}") };
+    assert_eq!(&body[payloads[0].range.clone()], b"payload");
+}
+
+/// A snapshot of the sender's own term, or an older one; none is newer than its leader.
+#[test]
+fn a_snapshot_is_not_newer_than_its_leader() {
+    for (term, is_read) in [(3, true), (4, true), (5, false)] {
+        let at = EntryId { term: Term(term), index: Index(40) };
+        let chunk = SnapshotChunk { term: Term(4), transfer: 7, at, sequence: 3, done: true, crc: SnapshotChunk::crc_of(b""), items: b"" };
+        let mut frame = Vec::new();
+        Asked::encode_chunk(Ends::nodes(NodeId(1), NodeId(2)), &chunk, Index(41), vec![], &mut frame).unwrap();
+        let (header, body) = LegacyRequest::decode(&frame).unwrap();
+        assert_eq!(Question::read(&header, body, Round(1), &Limits::default()).is_ok(), is_read, "a snapshot of term {term}");
+    }
+}
+
+/// A server that is to go is named by its id alone.
+#[test]
+fn a_server_is_removed_by_its_id() {
+    let body = body_of(None, 0, &[Entry::plain(0, ValueType::Server, &3_i32.to_le_bytes())]);
+    let question = Question::read(&asks(MessageType::RemoveServer, 0, 0), &body, Round(1), &Limits::default());
+    assert_eq!(question, Ok(Question::Membership(3)));
+}
+
+/// Goal: what a client may conclude of each answer to its write, NuRaft's old ones included.
+#[test]
+fn every_answer_to_a_write_has_one_meaning() {
+    let (none, result) = (b"".as_slice(), b"result".as_slice());
+    let committed = |bytes| WriteOutcome::Committed { index: Index(7), term: Term(4), bytes };
+    let busy = ResultCode(-5);
+    let cases = [
+        (true, Some(ResultCode::OK), none, 1, committed(none)),
+        (true, Some(ResultCode::OK), result, 1, committed(result)),
+        (true, None, result, 1, committed(result)),
+        (true, None, none, 1, WriteOutcome::Unknown(None)),
+        (true, Some(busy), none, 1, WriteOutcome::Unknown(Some(busy))),
+        (false, None, none, 3, WriteOutcome::NotLeader(Some(NodeId(3)))),
+        (false, Some(ResultCode::NOT_LEADER), none, 1, WriteOutcome::NotLeader(Some(NodeId(1)))),
+        (false, Some(ResultCode::NOT_LEADER), none, 0, WriteOutcome::NotLeader(None)),
+        (false, Some(ResultCode::NOT_LEADER), none, -1, WriteOutcome::NotLeader(None)),
+        (false, Some(busy), none, 1, WriteOutcome::Refused(busy)),
+    ];
+    for (accepted, result_code, context, dst, outcome) in cases {
+        let flags = if result_code.is_some() { flags::INCLUDE_RESULT_CODE } else { 0 };
+        let message_type = MessageType::AppendEntriesResponse;
+        let header = LegacyResponse { message_type, src: 2, dst, term: 4, next_index: 8, accepted, flags };
+        let mut body = Vec::new();
+        ResponseBody { meta: None, hint: None, context, result_code }.encode(flags, &mut body).unwrap();
+        let heard = Asked::Write { request: 3 }.read(&header, &body);
+        assert_eq!(heard, Ok(Heard::Write { request: 3, outcome }), "{accepted} {result_code:?} {context:?} {dst}");
+    }
 }

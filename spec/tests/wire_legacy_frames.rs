@@ -319,3 +319,20 @@ fn a_damaged_payload_is_refused_by_its_own_checksum() {
     let (header, body) = LegacyRequest::decode(&broken).unwrap();
     assert!(matches!(RequestBody::decode(header.flags, body), Err(LegacyError::PayloadCrc { stored: 0x3610_a686, .. })));
 }
+
+/// A value ends where it says, and a count is believed as far as there are bytes for it.
+#[test]
+fn values_are_read_to_their_last_byte() {
+    let decode = |value_type: ValueType, bytes: &[u8]| Value::decode(MessageType::RemoveServer, value_type.number(), bytes).err();
+    assert_eq!(decode(ValueType::Server, &[3, 0, 0, 0]), None);
+    assert_eq!(decode(ValueType::Server, &[3, 0, 0, 0, 9]), Some(LegacyError::Trailing(1)));
+    let config = |count: i32, rest: usize| [&[0; 21][..], &count.to_le_bytes(), &vec![0; rest]].concat();
+    assert_eq!(decode(ValueType::Config, &config(0, 0)), None);
+    assert_eq!(decode(ValueType::Config, &config(2, 15)), Some(LegacyError::Length(2)), "15 bytes hold one server at most");
+    let appendix = |context| {
+        let body = ResponseBody { meta: None, hint: None, context, result_code: None };
+        Context::decode(MessageType::AppendEntriesResponse, &body).err()
+    };
+    assert_eq!(appendix(&[0, 1]), None);
+    assert_eq!(appendix(&[0, 1, 9]), Some(LegacyError::Trailing(1)));
+}

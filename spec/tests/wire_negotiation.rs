@@ -160,6 +160,18 @@ fn strangers_are_refused_with_the_reason_at_both_ends() {
         RefusalCode::WrongNode,
         Refusal::WrongNode { expected: 2, found: 3 },
     );
+    check(
+        "address reuse, seen by a client",
+        connect(client(CLUSTER), target(2), auto(3), NEW, 1),
+        RefusalCode::WrongNode,
+        Refusal::WrongNode { expected: 2, found: 3 },
+    );
+    check(
+        "a node that looks for nobody",
+        connect(auto(1), Target { node: None, store: None }, auto(2), NEW, 1),
+        RefusalCode::WrongNode,
+        Refusal::WrongNode { expected: 0, found: 2 },
+    );
     check("two nodes of one id", connect(auto(2), target(2), auto(2), NEW, 1), RefusalCode::SameNode, Refusal::SameNode(NodeId(2)));
     check(
         "not a peer",
@@ -460,11 +472,12 @@ fn a_release_without_version_1_is_refused() {
 /// Hellos that hold together and make no sense.
 #[test]
 fn a_senseless_hello_is_refused() {
-    let cases: [(usize, &[u8], Refusal); 4] = [
+    let cases: [(usize, &[u8], Refusal); 5] = [
         (10, &[7], Refusal::Hello(HelloError::Kind(7))),
         (16, &[3, 0, 1, 0], Refusal::Hello(HelloError::Versions(3, 1))),
         (20, &[0, 0, 0, 0x80], Refusal::Hello(HelloError::Node(0x8000_0000))),
         (20, &[3, 0, 0, 0], Refusal::Contradiction("the offer's header and hello differ")),
+        (20, &[0xff, 0xff, 0xff, 0x7f], Refusal::Contradiction("the offer's header and hello differ")),
     ];
     for (at, bytes, why) in cases {
         let frame = offer_with(|hello| hello[at..at + bytes.len()].copy_from_slice(bytes));
@@ -473,6 +486,40 @@ fn a_senseless_hello_is_refused() {
         let (mut dialer, _) = offer(local(1, Policy::Auto));
         dialer.receive(&answer);
         assert_eq!(dialer, Dialer::Done(Err(Refusal::ByPeer(RefusalCode::MalformedHello))));
+    }
+}
+
+/// Rule 4 holds for a client, too: it asked for a cluster, and an agreement of another one is none.
+#[test]
+fn a_client_refuses_an_agreement_of_another_cluster() {
+    let elsewhere = ClusterId(0xc2);
+    let (_, offered) = offer(client(ClusterId::ANY));
+    let mut acceptor = Acceptor::new(Local { cluster: elsewhere, ..local(2, Policy::Auto) });
+    let mut answer = Vec::new();
+    acceptor.receive(&offered, |_| NEW, &mut answer);
+    for (asked, expected) in [(ClusterId::ANY, None), (CLUSTER, Some(Refusal::WrongCluster { ours: CLUSTER, theirs: elsewhere }))] {
+        let (mut dialer, _) = offer(client(asked));
+        dialer.receive(&answer);
+        assert_eq!(dialer_outcome(dialer).expect("an outcome").err(), expected);
+    }
+}
+
+/// Goal: who reads a log sees which cluster, which data folder, which type and which reason.
+#[test]
+fn the_words_of_a_refusal_name_what_differs() {
+    let by_peer = |code| Refusal::ByPeer(code).to_string();
+    let wrong_cluster = Refusal::WrongCluster { ours: ClusterId(0xa), theirs: ClusterId(0xb) }.to_string();
+    let wrong_store = Refusal::WrongStore { node: NodeId(7), remembered: StoreId(0xa), found: StoreId(0xb) }.to_string();
+    let not_a_pong = Refusal::NotAPong(MessageType::AppendEntries).to_string();
+    let cases: [(String, &[&str]); 5] = [
+        (by_peer(RefusalCode::WrongCluster), &["set the same `cluster` on both nodes"]),
+        (by_peer(RefusalCode::UnknownNode), &["is not among its `peers`"]),
+        (wrong_cluster, &["0000000000000000000000000000000a", "0000000000000000000000000000000b"]),
+        (wrong_store, &["7", "0000000000000000000000000000000a", "0000000000000000000000000000000b"]),
+        (not_a_pong, &["append_entries (3)"]),
+    ];
+    for (text, parts) in cases {
+        assert!(parts.iter().all(|part| text.contains(part)), "{text} lacks one of {parts:?}");
     }
 }
 

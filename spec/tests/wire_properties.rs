@@ -151,6 +151,7 @@ proptest! {
         prop_assert_eq!(incarnation_of(header.message_type, body), Some(ROUTE.incarnation));
         let decoded = RaftBody::decode(&header, body, &Limits::default()).unwrap();
         prop_assert_eq!(&decoded.message, &message);
+        prop_assert_eq!(decoded.payloads(body).size_hint(), (0, Some(payloads.len())));
         let spans: Vec<_> = decoded.payloads(body).collect();
         prop_assert_eq!(spans.len(), payloads.len());
         for (span, (kind, bytes)) in spans.iter().zip(&payloads) {
@@ -331,17 +332,81 @@ fn a_receiver_refuses_what_breaks_a_law() {
     let kind_at = body.len() - 6;
     unknown[kind_at] = 2;
     assert_eq!(refused(&header, &unknown), BodyError::Kind(2));
-    // An index that would run over when the core counts on from it.
-    let far = Message::AppendEntries {
+    // A term or an index that would run over when the core counts on from it.
+    let commits = |commit| Message::AppendEntries {
         term: Term(9),
         slice: Slice::empty(EntryId { term: Term(4), index: Index(5) }),
-        commit: Index(u64::MAX),
+        commit: Index(commit),
         round: Round(0),
     };
+    let names = |term, first| {
+        let runs = [Run { term: Term(term), first: Index(first) }].into_iter().collect();
+        Message::AppendEntriesResponse { term: Term(9), result: Err(Box::new(Behind { last: Index(5), runs })), round: Round(0) }
+    };
+    for far in [commits(u64::MAX), names(u64::MAX, 1), names(1, u64::MAX)] {
+        let mut frame = Vec::new();
+        encode_raft(&ROUTE, &far, [], &limits, &mut frame).unwrap();
+        let (header, body) = ExtendedHeader::decode(&frame).unwrap();
+        assert_eq!(refused(&header, body), BodyError::OutOfRange(u64::MAX), "{far:?}");
+    }
+}
+
+/// A frame is measured alone, however many others wait before it in the same buffer.
+#[test]
+fn a_frame_behind_others_may_be_as_large() {
+    let limits = Limits { frame_bytes_max: 100, ..Limits::default() };
+    let message = append(EntryId { term: Term(4), index: Index(10) }, &[(5, 11)], 12);
+    let payload: (EntryKind, &[u8]) = (EntryKind::Command, &[1; 20]);
+    let mut out = vec![0; 1000];
+    encode_raft(&ROUTE, &message, [payload; 2], &limits, &mut out).unwrap();
+}
+
+/// A client's frame belongs to no life of a group, a node's begins with it; and a body is read as what its header says alone.
+#[test]
+fn a_body_is_what_its_header_says() {
+    let body = [7, 0, 0, 0, 0, 0, 0, 0, 9];
+    for (of, expected) in [
+        (MessageType::AppendEntries, Some(Incarnation(7))),
+        (MessageType::InstallSnapshot, Some(Incarnation(7))),
+        (MessageType::ClientRequest, None),
+        (MessageType::ClientResponse, None),
+    ] {
+        assert_eq!(incarnation_of(of, &body), expected, "{of}");
+    }
+    let items = b"items";
+    let crc = SnapshotChunk::crc_of(items);
+    let chunk = SnapshotChunk { term: Term(1), transfer: 2, at: EntryId::default(), sequence: 0, done: false, crc, items };
     let mut frame = Vec::new();
-    encode_raft(&ROUTE, &far, [], &limits, &mut frame).unwrap();
+    chunk.encode(&ROUTE, &mut frame).unwrap();
     let (header, body) = ExtendedHeader::decode(&frame).unwrap();
-    assert_eq!(refused(&header, body), BodyError::OutOfRange(u64::MAX));
+    assert!(SnapshotChunk::decode(&header, body).is_ok());
+    let other = ExtendedHeader { message_type: MessageType::AppendEntries, ..header };
+    let why = BodyError::OtherType;
+    assert_eq!(SnapshotChunk::decode(&other, body), Err(WireError::Body { of: MessageType::AppendEntries, why }));
+}
+
+/// Goal: a body that is no postcard says in which way. Method: a refusal of an append, then the byte that is wrong.
+#[test]
+fn a_damaged_body_says_what_is_wrong() {
+    let message = Message::AppendEntriesResponse { term: Term(9), result: Ok(Index(5)), round: Round(0) };
+    let mut frame = Vec::new();
+    encode_raft(&ROUTE, &message, [], &Limits::default(), &mut frame).unwrap();
+    let (header, body) = ExtendedHeader::decode(&frame).unwrap();
+    let says = |message: &[u8]| match RaftBody::decode(&header, &[&body[..8], message].concat(), &Limits::default()) {
+        Err(WireError::Body { why: BodyError::Postcard(why), .. }) => why,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(body[8..], [5, 9, 0, 5, 0], "variant, term, Ok, index, round");
+    assert_eq!(says(&[5, 9, 0]), "it ends too early");
+    assert_eq!(says(&[[5].as_slice(), &[0xff; 11]].concat()), "a number has too many bytes");
+    assert_eq!(says(&[1, 9, 7]), "a variant is unknown", "a pre-vote is granted or not");
+    assert_eq!(says(&[99]), "a value is out of its range");
+    let mut frame = Vec::new();
+    ClientResponse::Unknown { why: "text" }.encode(NodeId(1), GroupId::DEFAULT, 3, &mut frame).unwrap();
+    let (header, body) = ExtendedHeader::decode(&frame).unwrap();
+    let garbled = [&body[..body.len() - 1], &[0xff]].concat();
+    let why = BodyError::Postcard("a text is not UTF-8");
+    assert_eq!(ClientResponse::decode(&header, &garbled), Err(WireError::Body { of: MessageType::ClientResponse, why }));
 }
 
 /// What a snapshot's piece says of its bytes is checked before they are staged.

@@ -96,4 +96,24 @@ mod tests {
     fn the_arithmetic_is_fixed() {
         assert_eq!(Digest::of(1, b"twelve bytes"), Digest(0x531e_b144_dd2b_66c0));
     }
+
+    /// "Every number is one word whatever its width."
+    #[test]
+    fn the_width_of_a_number_does_not_count() {
+        let fold = |write: &dyn Fn(&mut Fold)| {
+            let mut fold = Fold::default();
+            write(&mut fold);
+            fold.finish()
+        };
+        let word = fold(&|fold| fold.write_u64(200));
+        assert_ne!(word, fold(&|_| ()));
+        let narrow: [&dyn Fn(&mut Fold); 5] = [
+            &|fold| fold.write_u8(200),
+            &|fold| fold.write_u16(200),
+            &|fold| fold.write_u32(200),
+            &|fold| fold.write_usize(200),
+            &|fold| fold.write_isize(200),
+        ];
+        assert!(narrow.iter().all(|write| fold(write) == word));
+    }
 }

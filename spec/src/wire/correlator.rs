@@ -166,6 +166,24 @@ mod tests {
     }
 
     #[test]
+    fn both_ends_count_what_waits() {
+        let (mut correlator, mut queue) = (Correlator::new(3), AnswerQueue::new(3));
+        let mut places = Vec::new();
+        for waiting in 0..=3 {
+            assert_eq!(
+                (correlator.len(), correlator.is_empty(), queue.len(), queue.is_empty()),
+                (waiting, waiting == 0, waiting, waiting == 0)
+            );
+            let _ = correlator.sent(MessageType::Ping, ());
+            places.extend(queue.received());
+        }
+        correlator.answered(MessageType::PingResponse).unwrap();
+        assert!(places.iter().all(|&place| queue.ready(place, ())));
+        queue.pop();
+        assert_eq!((correlator.len(), queue.len()), (2, 2));
+    }
+
+    #[test]
     fn an_answer_out_of_order_ends_the_connection() {
         let mut correlator = Correlator::new(3);
         assert_eq!(correlator.answered(MessageType::PingResponse), Err(CorrelationError::Unasked(MessageType::PingResponse)));
