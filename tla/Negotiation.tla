@@ -229,6 +229,10 @@ Agree(c, v) ==
 
 Answer(c, f) == down' = [down EXCEPT ![c] = IF c \in broken \/ dialer[c] = "over" THEN @ ELSE With(@, f)]
 
+(* A node under `legacy` answers as NuRaft would; but it has read which     *)
+(* versions were offered, and does not wait for who does not speak its own. *)
+Declines(k, f) == k = "legacy" /\ Agrees(k) \cap f.versions = {}
+
 (* The first frame decides.  Who neither offers nor answers offers treats   *)
 (* one as any other ping.                                                   *)
 ReadFirst(c) ==
@@ -248,8 +252,10 @@ ReadFirst(c) ==
               /\ AcceptorEnds(c) /\ Answer(c, Refusal(c))
               /\ history' = [history EXCEPT !.agreed[c] =
                         [offered |-> f.versions, own |-> Agrees(k), chosen |-> Refused]]
-         [] f.version = 0 /\ f.type = "offer" /\ ~Offers(k) ->
+         [] f.version = 0 /\ f.type = "offer" /\ ~Offers(k) /\ ~Declines(k, f) ->
               Agree(c, 0) /\ Answer(c, Plain(c)) /\ UNCHANGED history
+         [] f.version = 0 /\ f.type = "offer" /\ Declines(k, f) ->
+              AcceptorEnds(c) /\ Answer(c, Plain(c)) /\ UNCHANGED history
          [] f.version = 0 /\ f.type # "offer" /\ 0 \in Agrees(k) ->
               Agree(c, 0) /\ UNCHANGED <<down, history>>
          [] f.version = 0 /\ f.type # "offer" /\ 0 \notin Agrees(k) ->

@@ -34,10 +34,10 @@ pub(crate) struct Unreached {
     pub(crate) is: fn(&Vector) -> bool,
 }
 
-const NOTHING: Budget = Bounds::SMALL.budget;
+pub(crate) const NOTHING: Budget = Bounds::SMALL.budget;
 
 /// One entry per message, as `MaxBatch` has it; and a checkpoint cuts nothing off a log.
-const LIMITS: Limits = Limits { slice_entries_max: BATCH_MAX as u32, keep_entries: 10, keep_entries_transfer: 10, ..TIGHT };
+pub(crate) const LIMITS: Limits = Limits { slice_entries_max: BATCH_MAX as u32, keep_entries: 10, keep_entries_transfer: 10, ..TIGHT };
 
 /// Two members, pre-votes message by message, disks that take as long as they like.
 const TWO: Bounds =

@@ -13,8 +13,11 @@ mod judge;
 mod module;
 mod project;
 mod record;
+mod run;
 mod tlc;
 mod vector;
+#[path = "../written/mod.rs"]
+mod written;
 
 use configuration::{CONFLICTS, CRASH, Configuration, ELECTIONS, REPLICATION, THREE};
 use explore::{Explored, Refused, explore};
@@ -59,6 +62,12 @@ fn agree(configuration: &Configuration) {
     assert!(more.is_empty(), "{}: TLC does not reach {more:#?}", configuration.name);
     let unexplained = unexplained(configuration, &theirs, &ours);
     assert!(unexplained.is_empty(), "{}: only TLC reaches {unexplained:#?}", configuration.name);
+}
+
+/// Goal: TLC judges a run of this world, too. Method: a path through it is told as `tla/traces/TraceRaft.world.tla`, which must be what is committed.
+#[test]
+fn the_run_is_the_committed_one() {
+    run::run().is_committed();
 }
 
 /// Has every transition judged; the vectors that were reached.

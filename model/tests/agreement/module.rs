@@ -163,11 +163,11 @@ fn record<const N: usize>(fields: [(&str, Value); N]) -> Value {
     Value::record(fields.map(|(field, value)| (field.to_owned(), value)))
 }
 
-fn vote(vote: Option<NodeId>) -> Value {
+pub(crate) fn vote(vote: Option<NodeId>) -> Value {
     Value::string(vote.map_or("none".to_owned(), name))
 }
 
-fn log(entries: &[Entry]) -> Value {
+pub(crate) fn log(entries: &[Entry]) -> Value {
     Value::Seq(entries.iter().map(|entry| entry.value()).collect())
 }
 
