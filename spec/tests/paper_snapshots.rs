@@ -317,4 +317,9 @@ fn only_logs_are_logs() {
     assert!(matches!(shape(entry(2, 4), &[(2, 5), (3, 5)], 7), Err(BadShape::Disorder { .. })));
     assert!(matches!(shape(entry(2, 4), &[(2, 5), (3, 8)], 7), Err(BadShape::EndsBeforeRun { .. })));
     assert!(matches!(shape(entry(2, u64::MAX), &[(2, u64::MAX)], u64::MAX), Err(BadShape::Endless { .. })));
+    let last = 1 << 63;
+    assert!(
+        matches!(shape(entry(2, last - 1), &[(2, last)], last), Err(BadShape::Endless { .. })),
+        "any two indices add up without running over"
+    );
 }

@@ -18,7 +18,7 @@ use proptest::prelude::*;
 use roadstead_spec::raft::{self, Behind, Effect, Event, LogShape, Message, Params, ReadId, Role, Round, Run, Slice, State};
 use roadstead_spec::wire::body::{EntryKind, SnapshotAnswer, SnapshotChunk, SnapshotResult};
 use roadstead_spec::wire::legacy::translate::{Answer, Asked, Ends, Heard, Question, Standing, Untranslatable, WriteOutcome};
-use roadstead_spec::wire::legacy::{Entry, RequestBody, ResponseBody, ResultCode, Server, ValueType, flags};
+use roadstead_spec::wire::legacy::{Entry, PayloadCrc, RequestBody, ResponseBody, ResultCode, Server, ValueType, flags};
 use roadstead_spec::wire::{LegacyRequest, LegacyResponse, Limits, MessageType};
 use roadstead_spec::{EntryId, Index, NodeId, Term};
 
@@ -415,13 +415,31 @@ fn an_append_carries_commands_and_opening_entries() {
     }
 }
 
-/// A server that writes meta before its entries: each payload is found behind it.
+/// A server that writes meta, timestamps or checksums before its payloads: each payload is found behind them.
 #[test]
-fn payloads_stand_behind_meta() {
-    let body = body_of(Some(b"meta!"), flags::INCLUDE_META, &[Entry::plain(9, ValueType::App, b"payload")]);
-    let question = Question::read(&asks(MessageType::AppendEntries, 0, flags::INCLUDE_META), &body, Round(1), &Limits::default());
-    let Ok(Question::Message { payloads, .. }) = question else { panic!("{question:?}") };
-    assert_eq!(&body[payloads[0].range.clone()], b"payload");
+fn payloads_stand_behind_what_flags_add() {
+    let (timestamp, crc) = (flags::INCLUDE_LOG_TIMESTAMP, flags::CRC_ON_PAYLOAD);
+    for flags in [0, flags::INCLUDE_META, timestamp, crc, timestamp | crc, flags::INCLUDE_META | timestamp | crc] {
+        let meta = (flags & flags::INCLUDE_META != 0).then_some(b"meta!".as_slice());
+        let entry = Entry {
+            timestamp: (flags & timestamp != 0).then_some(7),
+            crc: (flags & crc != 0).then_some(PayloadCrc { has: false, crc: 0 }),
+            ..Entry::plain(9, ValueType::App, b"payload")
+        };
+        let body = body_of(meta, flags, &[entry]);
+        let question = Question::read(&asks(MessageType::AppendEntries, 0, flags), &body, Round(1), &Limits::default());
+        let Ok(Question::Message { payloads, .. }) = question else { panic!("{question:?}") };
+        assert_eq!(&body[payloads[0].range.clone()], b"payload", "flags {flags:#x}");
+    }
+}
+
+/// Terms in a log never decrease.
+#[test]
+fn an_append_of_decreasing_terms_is_refused() {
+    let entries = [5, 3].map(|term| Entry::plain(term, ValueType::App, b"x"));
+    let body = body_of(None, 0, &entries);
+    let read = Question::read(&asks(MessageType::AppendEntries, 0, 0), &body, Round(1), &Limits::default());
+    assert!(matches!(read, Err(Untranslatable::Contradiction(_))), "{read:?}");
 }
 
 /// A snapshot of the sender's own term, or an older one; none is newer than its leader.
@@ -471,5 +489,26 @@ fn every_answer_to_a_write_has_one_meaning() {
         ResponseBody { meta: None, hint: None, context, result_code }.encode(flags, &mut body).unwrap();
         let heard = Asked::Write { request: 3 }.read(&header, &body);
         assert_eq!(heard, Ok(Heard::Write { request: 3, outcome }), "{accepted} {result_code:?} {context:?} {dst}");
+    }
+}
+
+/// Our own answers to a write mean at the other end what they meant here; nobody is named where no leader is known.
+#[test]
+fn answers_to_a_write_come_out_as_they_went_in() {
+    let entry = EntryId { term: Term(4), index: Index(7) };
+    let (leader, busy) = (Some(NodeId(3)), ResultCode(-5));
+    let cases = [
+        (Answer::committed(leader, entry, b"result"), WriteOutcome::Committed { index: Index(7), term: Term(4), bytes: b"result" }),
+        (Answer::committed(leader, entry, b""), WriteOutcome::Committed { index: Index(7), term: Term(4), bytes: b"" }),
+        (Answer::refused(leader, ResultCode::NOT_LEADER), WriteOutcome::NotLeader(leader)),
+        (Answer::refused(None, ResultCode::NOT_LEADER), WriteOutcome::NotLeader(None)),
+        (Answer::refused(leader, busy), WriteOutcome::Refused(busy)),
+        (Answer::unknown(leader), WriteOutcome::Unknown(Some(ResultCode::TIMEOUT))),
+    ];
+    for (answer, outcome) in cases {
+        let mut frame = Vec::new();
+        answer.encode(NodeId(2), Term(9), &mut frame).unwrap();
+        let (header, body) = LegacyResponse::decode(&frame).unwrap();
+        assert_eq!(Asked::Write { request: 3 }.read(&header, body), Ok(Heard::Write { request: 3, outcome }));
     }
 }

@@ -4,8 +4,8 @@
 //! capture, built again from its typed values alone, and must come out as the same bytes.
 
 use roadstead_spec::wire::legacy::{
-    Appendix, ClusterConfig, Context, Entry, LegacyError, Notification, PayloadCrc, RequestBody, ResponseBody, Server, Snapshot, Value,
-    ValueType, server_type,
+    Appendix, ClusterConfig, Context, Entry, LegacyError, Notification, PayloadCrc, RequestBody, ResponseBody, ResultCode, Server,
+    Snapshot, Value, ValueType, server_type,
 };
 use roadstead_spec::wire::{FrameSpan, Header, LegacyRequest, LegacyResponse, Limits, MessageType, Version, next_frame};
 use serde_json::{Value as Json, json};
@@ -335,4 +335,29 @@ fn values_are_read_to_their_last_byte() {
     };
     assert_eq!(appendix(&[0, 1]), None);
     assert_eq!(appendix(&[0, 1, 9]), Some(LegacyError::Trailing(1)));
+}
+
+/// Goal: the document's result codes are the code's. Method: each name, as the document's sentence has it.
+#[test]
+fn result_codes_are_those_of_the_document() {
+    let document = include_str!("../../docs/wire.md").split_whitespace().collect::<Vec<_>>().join(" ");
+    let (_, listed) = document.split_once("Result codes: ").expect("the sentence");
+    let listed: Vec<&str> = listed.split_once('.').expect("its end").0.split(", ").collect();
+    let named = [
+        (ResultCode::OK, "ok"),
+        (ResultCode::CANCELLED, "cancelled"),
+        (ResultCode::TIMEOUT, "timeout"),
+        (ResultCode::NOT_LEADER, "not leader"),
+        (ResultCode::BAD_REQUEST, "bad request"),
+        (ResultCode::SERVER_ALREADY_EXISTS, "server already exists"),
+        (ResultCode::CONFIG_CHANGING, "config changing"),
+        (ResultCode::SERVER_IS_JOINING, "server is joining"),
+        (ResultCode::SERVER_NOT_FOUND, "server not found"),
+        (ResultCode::CANNOT_REMOVE_LEADER, "cannot remove leader"),
+        (ResultCode::SERVER_IS_LEAVING, "server is leaving"),
+        (ResultCode::TERM_MISMATCH, "term mismatch"),
+        (ResultCode::RESULT_NOT_EXIST_YET, "result not there yet"),
+        (ResultCode::FAILED, "failed"),
+    ];
+    assert_eq!(listed, named.map(|(code, name)| format!("{} {name}", code.0)));
 }

@@ -420,3 +420,21 @@ fn a_piece_with_a_wrong_checksum_is_refused() {
     let why = BodyError::Crc { stored: 5, computed };
     assert_eq!(SnapshotChunk::decode(&header, body), Err(WireError::Body { of: MessageType::InstallSnapshot, why }));
 }
+
+/// Which answers to a piece say that the transfer goes on or has reached its end.
+#[test]
+fn an_answer_to_a_piece_is_accepted_or_not() {
+    use SnapshotResult::{Busy, Complete, Continue, Failed, NotNeeded};
+    let accepted = [Continue, Complete, NotNeeded, Busy, Failed].map(SnapshotResult::is_accepted);
+    assert_eq!(accepted, [true, true, true, false, false]);
+}
+
+/// A whole frame and nothing else: what lacks and what is too much is counted.
+#[test]
+fn a_body_is_as_long_as_its_header_says() {
+    let mut frame = encode(&append(EntryId { term: Term(4), index: Index(10) }, &[(5, 11)], 11), &[(EntryKind::Command, vec![1; 20])]);
+    assert!(next_frame(Version::Extended, &frame, &Limits::default()).unwrap().is_some_and(|span| !span.is_empty()));
+    assert!(matches!(ExtendedHeader::decode(&frame[..frame.len() - 3]), Err(WireError::Truncated { needed: 3, left: 0, .. })));
+    frame.extend_from_slice(b"more");
+    assert_eq!(ExtendedHeader::decode(&frame).err(), Some(WireError::Trailing(4)));
+}

@@ -162,6 +162,7 @@ mod tests {
         // NuRaft answers a client's request with the type of an append's answer.
         assert_eq!(correlator.answered(MessageType::AppendEntriesResponse), Ok('b'));
         assert_eq!(correlator.sent(MessageType::Ping, 'd'), Ok(()));
+        assert_eq!(correlator.waiting().collect::<Vec<_>>(), [&'c', &'d']);
         assert_eq!(correlator.abandon().collect::<Vec<_>>(), ['c', 'd']);
     }
 

@@ -209,6 +209,18 @@ fn what_has_no_gate_passes_through_at_once_and_in_order() {
     assert_eq!(out, expected);
 }
 
+/// What a model sees of the gated sends: behind how many more writes each leaves, in order of emission.
+#[test]
+fn a_model_sees_what_waits() {
+    let mut outbox = Outbox::new(Index(0));
+    let (gated, later) = (send(1, Gate::AfterPersist), send(2, Gate::AfterPersist));
+    accept(&mut outbox, &[write(1, 1), gated, write(1, 2), later]);
+    let waits = |outbox: &Outbox| outbox.waiting_sends().map(|(after, to, _)| (after, to)).collect::<Vec<_>>();
+    assert_eq!(waits(&outbox), [(1, PEER), (2, PEER)]);
+    durable(&mut outbox, 1);
+    assert_eq!(waits(&outbox), [(1, PEER)]);
+}
+
 #[test]
 fn nothing_leaves_after_a_halt() {
     let mut outbox = Outbox::new(Index(0));
