@@ -17,5 +17,6 @@ pub const ABSENT: &[(&str, &str)] = &[
     ("R05, R10, R12", "leases, leadership transfer, handover between groups"),
     ("S12, S13, F10, F32, F33", "files and keys: the world of the store"),
     ("F30", "slow, not wrong: the control `B-0-one-step-back` keeps it green"),
+    ("P1 to P22", "PBFT: not built"),
     ("O09, O10, O12, O14, O15", "options, client redirects and build settings of another system"),
 ];
