@@ -3,7 +3,7 @@
 //!
 //! A run is judged by four: the history of every key must be linearizable ([`crate::linear`]); when the faults are over, every group takes writes in, all members
 //! have applied the same and tell the same hash; no process ends by itself unless its disk was full; and the records of all nodes conform ([`crate::replay()`]).
-//! What was done, who led, how long answers took and the verdict go onto one page ([`page`]).
+//! What was done, who led, how long answers took and the verdict go onto one page ([`page()`]).
 //!
 //! The faults are drawn from a seed, but the run is not the seed's alone: real processes are not repeated bit by bit. The [simulation](crate::sim) is.
 

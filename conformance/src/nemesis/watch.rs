@@ -97,7 +97,7 @@ pub(super) fn latencies(book: &Book) -> Latencies {
     Latencies { p50: part(50), p99: part(99), max: took.last().copied().unwrap_or_default(), longest_gap }
 }
 
-/// See [`latencies`].
+/// How long answers took, and the longest time without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Latencies {
     /// Half of the answers took no longer.
