@@ -5,7 +5,10 @@
 //! can help: if somebody found what it wrote, or if a value is to go or to come of which nobody found more than that.
 
 use serde::Serialize;
-use std::collections::{BTreeSet, HashSet};
+use std::{
+    collections::{BTreeSet, HashSet},
+    fmt,
+};
 
 /// What is stored under a key: each write has a value of its own; `None`: the key does not exist.
 pub type Value = Option<u64>;
@@ -68,6 +71,9 @@ impl Operation {
     }
 }
 
+/// Operations that a violation tells.
+const TOLD_MAX: usize = 4;
+
 /// No order explains the answers; as far as one got, these come next and cannot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotLinearizable {
@@ -77,6 +83,13 @@ pub struct NotLinearizable {
     pub value: Value,
     /// What had to come next: one of these.
     pub stuck: Vec<Operation>,
+}
+
+impl fmt::Display for NotLinearizable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "after {} operations the value is {:?}, and what must come next is one of", self.placed, self.value)?;
+        self.stuck.iter().take(TOLD_MAX).try_for_each(|operation| write!(f, "\n  {operation:?}"))
+    }
 }
 
 /// Checks the operations of one key, which does not exist at first.

@@ -141,15 +141,7 @@ impl Broken {
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ((group, key), why) = (self.place, &self.why);
-        let stuck: Vec<String> = why.stuck.iter().take(4).map(|operation| format!("{operation:?}")).collect();
-        write!(
-            f,
-            "the history of key {key} in group {group} is not linearizable: after {} of {} operations the value is {:?}, and what must come next is one of {}",
-            why.placed,
-            self.history.len(),
-            why.value,
-            stuck.join(", ")
-        )
+        write!(f, "the history of key {key} in group {group} is not linearizable: {why}")
     }
 }
 
