@@ -44,6 +44,19 @@ pub(super) struct Answered {
     pub(super) took: Duration,
 }
 
+/// How long answers took, and the longest time without one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Latencies {
+    /// Half of the answers took no longer.
+    pub p50: Duration,
+    /// 99 of 100 answers took no longer.
+    pub p99: Duration,
+    /// The slowest answer.
+    pub max: Duration,
+    /// No client was answered for so long.
+    pub longest_gap: Duration,
+}
+
 /// What all clients together remember.
 #[derive(Debug, Default)]
 pub(super) struct Book {
@@ -106,6 +119,19 @@ impl Book {
     fn tick(&mut self) -> u64 {
         self.moment += 1;
         self.moment
+    }
+
+    pub(super) fn latencies(&self) -> Latencies {
+        let mut took: Vec<Duration> = self.answered.iter().map(|answered| answered.took).collect();
+        took.sort_unstable();
+        let part = |percent: usize| took.get((took.len() * percent / 100).min(took.len().saturating_sub(1))).copied().unwrap_or_default();
+        let gaps = self.answered.windows(2).filter_map(|pair| pair[1].at.checked_sub(pair[0].at));
+        Latencies {
+            p50: part(50),
+            p99: part(99),
+            max: took.last().copied().unwrap_or_default(),
+            longest_gap: gaps.max().unwrap_or_default(),
+        }
     }
 
     /// Whether every key's history is linearizable; how many operations were judged.

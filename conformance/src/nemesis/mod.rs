@@ -19,10 +19,10 @@ mod process;
 mod relay;
 mod watch;
 
+pub use clients::Latencies;
 pub use fault::{Fault, Kind};
 pub use ground::Ground;
 pub use page::page;
-pub use watch::Latencies;
 
 use crate::{files::Unreadable, verdict::Verdict};
 use clients::{Client, Shared};
@@ -181,7 +181,6 @@ pub async fn run(options: &Options, mut tell: impl FnMut(Duration, String)) -> R
             0
         }
     };
-    let latencies = watch::latencies(&book);
     let book = book.lock();
     Ok(Outcome {
         violations,
@@ -189,7 +188,7 @@ pub async fn run(options: &Options, mut tell: impl FnMut(Duration, String)) -> R
         answered: book.answered.len(),
         unknown: book.unknown,
         judged,
-        latencies,
+        latencies: book.latencies(),
         errors: book.errors.clone(),
         lasted,
         verdict,

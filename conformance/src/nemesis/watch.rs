@@ -1,6 +1,5 @@
 //! Who leads, as the nodes say it, over time.
 
-use super::clients::Shared as Book;
 use roadstead::api::types::{GroupList, GroupStatus, Role};
 use std::{
     collections::BTreeMap,
@@ -85,27 +84,4 @@ pub(super) async fn groups(address: SocketAddr) -> io::Result<Vec<GroupStatus>> 
         Ok(serde_json::from_str::<GroupList>(body).map_err(io::Error::other)?.groups)
     };
     timeout(ANSWER_MAX, ask).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
-}
-
-/// The longest time without an answer to any client, and the times that answers took.
-pub(super) fn latencies(book: &Book) -> Latencies {
-    let book = book.lock();
-    let mut took: Vec<Duration> = book.answered.iter().map(|answered| answered.took).collect();
-    took.sort_unstable();
-    let part = |percent: usize| took.get((took.len() * percent / 100).min(took.len().saturating_sub(1))).copied().unwrap_or_default();
-    let longest_gap = book.answered.windows(2).filter_map(|pair| pair[1].at.checked_sub(pair[0].at)).max().unwrap_or_default();
-    Latencies { p50: part(50), p99: part(99), max: took.last().copied().unwrap_or_default(), longest_gap }
-}
-
-/// How long answers took, and the longest time without one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Latencies {
-    /// Half of the answers took no longer.
-    pub p50: Duration,
-    /// 99 of 100 answers took no longer.
-    pub p99: Duration,
-    /// The slowest answer.
-    pub max: Duration,
-    /// No client was answered for so long.
-    pub longest_gap: Duration,
 }
