@@ -11,7 +11,7 @@ use std::{
 use roadstead_model::{
     Moved, Seen, World,
     engine::{
-        NO_PANIC, Unwatched,
+        NO_PANIC, Unwatched, alike,
         breadth::{Ended, Limits, search},
         script::{script, story},
         stateright::depth_first,
@@ -189,4 +189,13 @@ fn a_panic_is_a_broken_law_with_a_way_there() {
     assert_eq!((walked.broken.law, walked.actions.len()), (NO_PANIC, 7));
     let deep = depth_first(&Arc::new(world), Duration::from_secs(60), 1).found.unwrap();
     assert_eq!(deep.broken.law, NO_PANIC);
+}
+
+/// Goal: a fingerprint that forgets more than names is found out. Method: a right one; one that takes a member inside for one that waits.
+#[test]
+fn states_that_only_look_alike_are_told_apart() {
+    let pairs = alike(&HONEST, 10_000).expect("members are interchangeable").pairs;
+    assert!(pairs > 100, "{pairs} pairs");
+    let unlike = alike(&Toy { forgetful: true, ..HONEST }, 10_000).expect_err("who is inside matters");
+    assert!(unlike.to_string().contains("behave differently"), "{unlike}");
 }

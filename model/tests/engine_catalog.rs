@@ -28,3 +28,15 @@ fn the_quick_run_is_green() {
     }
     assert_eq!(failures, Vec::<String>::new());
 }
+
+/// Goal: what symmetry takes for one state is one. Method: in the worlds of every configuration, states that are met with a known fingerprint have the
+/// successors, up to names, of the state that was met first. (A fingerprint of the dispatcher's world once took a removed first life of the default group for a
+/// removed second one, though frames of version 0 mean the first; the search was exhausted, with 422 states fewer than there are.)
+#[test]
+fn states_with_one_fingerprint_behave_alike() {
+    for configuration in Catalog::all().configurations() {
+        let alike = configuration.system.alike(3_000);
+        let pairs = alike.unwrap_or_else(|unlike| panic!("{}: {unlike}", configuration.name)).pairs;
+        println!("{}: {pairs} pairs", configuration.name);
+    }
+}

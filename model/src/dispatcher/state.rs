@@ -221,7 +221,7 @@ impl State {
 
     fn hash_as(&self, groups: [u8; 3]) -> u64 {
         let mut hasher = DefaultHasher::new();
-        let mut names = Names { groups, lives: [[0; 4]; 3], met: [0; 3] };
+        let mut names = Names::new(groups);
         self.budget.hash(&mut hasher);
         for (wire, held) in self.wires.iter().zip(&self.held) {
             wire.as_ref().map(Vec::len).hash(&mut hasher);
@@ -266,13 +266,17 @@ struct Names {
 }
 
 impl Names {
-    /// Life 1 of the default group keeps its name: it is the one that frames of version 0 mean.
+    /// Lives of the default group keep their names, met or not: frames of version 0 mean its first, so that no two of them are alike.
+    const fn new(groups: [u8; 3]) -> Self {
+        Self { groups, lives: [[0, 1, 2, 3], [0; 4], [0; 4]], met: [0; 3] }
+    }
+
     fn life(&mut self, group: u8, life: u8) -> (u8, u8) {
         let at = usize::from(group);
         let name = &mut self.lives[at][usize::from(life)];
         if life != 0 && *name == 0 {
             self.met[at] += 1;
-            *name = if group == 0 { life } else { self.met[at] };
+            *name = self.met[at];
         }
         (self.groups[at], *name)
     }

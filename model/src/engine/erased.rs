@@ -5,7 +5,7 @@ use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 use serde_json::Value;
 
 use super::{
-    Counterexample, Impossible, Scripted, Watch,
+    Alike, Counterexample, Impossible, Scripted, Unlike, Watch, alike,
     breadth::{self, Breadth, Limits},
     script,
     stateright::{self, DepthFirst},
@@ -47,6 +47,12 @@ pub trait Search: Send + Sync {
 
     /// [`stateright::depth_first`].
     fn depth_first(&self, time: Duration, threads: usize) -> DepthFirst<Counterexample>;
+
+    /// [`alike()`].
+    ///
+    /// # Errors
+    /// Two states with one fingerprint behave differently.
+    fn alike(&self, states: usize) -> Result<Alike, Box<Unlike>>;
 
     /// [`stateright::explore`].
     ///
@@ -96,6 +102,10 @@ impl<W: World> Search for Erased<W> {
 
     fn depth_first(&self, time: Duration, threads: usize) -> DepthFirst<Counterexample> {
         stateright::depth_first(&self.0, time, threads).map(|found| script::counterexample(self.0.as_ref(), found))
+    }
+
+    fn alike(&self, states: usize) -> Result<Alike, Box<Unlike>> {
+        alike(self.0.as_ref(), states)
     }
 
     fn explore(&self, address: SocketAddr) -> io::Result<()> {

@@ -42,9 +42,11 @@ pub(crate) struct Toy {
     pub rude_after: Option<u8>,
     /// Whether the second one inside is a panic and no broken law.
     pub panics: bool,
+    /// Whether the fingerprint forgets who is inside beside what everyone is called.
+    pub forgetful: bool,
 }
 
-pub(crate) const HONEST: Toy = Toy { members: 4, visits_max: 3, symmetric: true, rude_after: None, panics: false };
+pub(crate) const HONEST: Toy = Toy { members: 4, visits_max: 3, symmetric: true, rude_after: None, panics: false, forgetful: false };
 
 impl World for Toy {
     type State = State;
@@ -98,6 +100,9 @@ impl World for Toy {
         let mut members = state.members.clone();
         if self.symmetric {
             members.sort_unstable();
+        }
+        if self.forgetful {
+            members.iter_mut().filter(|(place, _)| *place == Place::Inside).for_each(|(place, _)| *place = Place::Waiting);
         }
         let mut hasher = DefaultHasher::new();
         members.hash(&mut hasher);
