@@ -1,10 +1,13 @@
 //! What a run made use of: kinds of facts, events, messages and effects. A replay of a run in which nothing happened proves nothing.
 
+use crate::verdict::Figures;
+use roadstead_model::raft::coverage::Outcome;
 use roadstead_spec::{
+    dispatch::Unroutable,
     raft::{Effect, Event, Message},
-    trace::Fact,
+    trace::{Dispatched, Fact},
 };
-use serde::Serialize;
+use serde::{Serialize, ser::SerializeMap};
 use std::fmt;
 
 /// Declares the names of a type's variants, and how to get the name of a value: a new variant does not compile until it is listed.
@@ -23,6 +26,10 @@ kinds!(fact_kind, FACTS, Fact,
     Fact::Recovered { .. } => "Recovered", Fact::Stepped { .. } => "Stepped", Fact::Issued { .. } => "Issued", Fact::Compacted { .. } => "Compacted",
     Fact::Durable { .. } => "Durable", Fact::Sent { .. } => "Sent", Fact::Dropped { .. } => "Dropped", Fact::Received { .. } => "Received",
     Fact::Applied { .. } => "Applied", Fact::Installed { .. } => "Installed");
+kinds!(dispatched_kind, DISPATCHED, Dispatched,
+    Dispatched::Register { refused: None, .. } => "Register", Dispatched::Register { refused: Some(_), .. } => "RegisterRefused",
+    Dispatched::Remove { .. } => "Remove", Dispatched::Refuse { why: Unroutable::NoSuchGroup(_), .. } => "NoSuchGroup",
+    Dispatched::Refuse { why: Unroutable::WrongIncarnation { .. }, .. } => "WrongIncarnation");
 kinds!(event_kind, EVENTS, Event,
     Event::Receive { .. } => "Receive", Event::Propose { .. } => "Propose", Event::Read { .. } => "Read", Event::ElectionTimeout => "ElectionTimeout",
     Event::MinimumTimeout => "MinimumTimeout", Event::HeartbeatTimeout => "HeartbeatTimeout", Event::Persisted { .. } => "Persisted",
@@ -41,13 +48,22 @@ kinds!(effect_kind, EFFECTS, Effect,
 /// Counts per kind, in the order of the lists above.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Coverage {
-    tables: [(&'static str, Vec<(&'static str, u64)>); 4],
+    tables: [(&'static str, Vec<(&'static str, u64)>); 5],
+    /// How often each rule decided how, in which role; empty unless that was counted.
+    pub outcomes: Vec<(Outcome, u64)>,
 }
 
 impl Default for Coverage {
     fn default() -> Self {
         let table = |name, kinds: &[&'static str]| (name, kinds.iter().map(|kind| (*kind, 0)).collect());
-        Self { tables: [table("facts", FACTS), table("events", EVENTS), table("messages received", MESSAGES), table("effects", EFFECTS)] }
+        let tables = [
+            table("facts", FACTS),
+            table("events", EVENTS),
+            table("messages received", MESSAGES),
+            table("effects", EFFECTS),
+            table("dispatcher", DISPATCHED),
+        ];
+        Self { tables, outcomes: Vec::new() }
     }
 }
 
@@ -63,9 +79,43 @@ impl Coverage {
         }
     }
 
+    pub(crate) fn count_dispatched(&mut self, step: &Dispatched) {
+        self.add(4, dispatched_kind(step));
+    }
+
     /// How often a kind appeared, in any of the tables.
     pub fn of(&self, kind: &str) -> u64 {
         self.tables.iter().flat_map(|(_, table)| table).filter(|(name, _)| *name == kind).map(|(_, count)| *count).sum()
+    }
+
+    /// What the run did not make use of: kinds, and outcomes of rules that were counted.
+    pub fn missing(&self) -> impl Iterator<Item = String> + '_ {
+        let kinds = self.tables.iter().flat_map(|(name, table)| table.iter().map(move |(kind, count)| (format!("{name}: {kind}"), *count)));
+        let outcomes =
+            self.outcomes.iter().map(|(Outcome { rule, outcome, role, .. }, count)| (format!("{rule}, {outcome}, {role}"), *count));
+        kinds.chain(outcomes).filter(|(_, count)| *count == 0).map(|(name, _)| name)
+    }
+
+    /// All counts, as a page in Markdown; a reason stands for those that cannot be.
+    pub fn markdown(&self, figures: &Figures) -> String {
+        let Figures { records, nodes, boots, killed, .. } = figures;
+        let mut text = format!(
+            "# What recorded runs made use of\n\nWritten by `roadstead-conformance replay --outcomes FILE`; do not edit.\n\n{records} records of {nodes} nodes in {boots} boots, {killed} of \
+             them killed. A rule's role is that of the member that asked when its step began.\n\n| kind | of | met |\n|---|---|---:|\n"
+        );
+        for (name, table) in &self.tables {
+            text.extend(table.iter().map(|(kind, count)| format!("| {kind} | {name} | {count} |\n")));
+        }
+        text += "\n| rule | outcome | role | met |\n|---|---|---|---:|\n";
+        for (Outcome { rule, outcome, role, excuse }, count) in &self.outcomes {
+            let met = match (count, excuse) {
+                (0, Some(reason)) => format!("no: {reason}"),
+                (0, None) => "no".to_owned(),
+                (count, _) => count.to_string(),
+            };
+            text += &format!("| {rule} | {outcome} | {role} | {met} |\n");
+        }
+        text
     }
 
     fn add(&mut self, table: usize, kind: &'static str) {
@@ -83,13 +133,27 @@ impl fmt::Display for Coverage {
             write!(f, "  {name}: {}", seen.join(", "))?;
             writeln!(f, "{}", if missing.is_empty() { String::new() } else { format!("; none: {}", missing.join(", ")) })?;
         }
-        Ok(())
+        if self.outcomes.is_empty() {
+            return Ok(());
+        }
+        let of = |fits: fn(&(Outcome, u64)) -> bool| self.outcomes.iter().filter(|one| fits(one)).count();
+        let (all, met, excused) =
+            (self.outcomes.len(), of(|(_, count)| *count > 0), of(|(one, count)| *count == 0 && one.excuse.is_some()));
+        write!(f, "  outcomes of rules by role: {met} of {all} met, {excused} cannot be")?;
+        let missing: Vec<_> = self.outcomes.iter().filter(|(one, count)| *count == 0 && one.excuse.is_none()).collect();
+        let missing: Vec<_> = missing.iter().map(|(one, _)| format!("{} ({}, {})", one.rule, one.outcome, one.role)).collect();
+        writeln!(f, "{}", if missing.is_empty() { String::new() } else { format!("; not met: {}", missing.join(", ")) })
     }
 }
 
 impl Serialize for Coverage {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let table = |table: &[(&'static str, u64)]| table.iter().copied().collect::<std::collections::BTreeMap<_, _>>();
-        serializer.collect_map(self.tables.iter().map(|(name, kinds)| (*name, table(kinds))))
+        let mut map = serializer.serialize_map(None)?;
+        self.tables.iter().try_for_each(|(name, kinds)| map.serialize_entry(name, &table(kinds)))?;
+        if !self.outcomes.is_empty() {
+            map.serialize_entry("outcomes", &self.outcomes)?;
+        }
+        map.end()
     }
 }

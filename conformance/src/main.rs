@@ -28,6 +28,7 @@ Examples:
   roadstead dev --trace run-1                          record every node of a cluster, with kill -9 if you like
   roadstead-conformance replay run-1                   judge what they did
   roadstead-conformance replay run-1 --json            the verdict for programs
+  roadstead-conformance replay run-1 --outcomes run.md  and how each rule decided, in which role
   roadstead-conformance sim --seeds 1..1000            whole nodes in a simulation, with faults, by seed
   roadstead-conformance nemesis --minutes 30 --dir run  real nodes under faults; run/report.html tells what happened
   roadstead-conformance show n1/dumps/FILE.ring        the last records of a node on which something was wrong
@@ -53,6 +54,9 @@ enum Command {
         /// Do not judge: print every record as one line of JSON, node by node
         #[arg(long)]
         to_json: bool,
+        /// Count also how each rule of the core decided, in which role, and write all that the run made use of to this file, in Markdown
+        #[arg(long, value_name = "FILE", conflicts_with = "to_json")]
+        outcomes: Option<PathBuf>,
     },
     /// Run whole nodes in a simulation, with faults, by seed: 0 all is well, 1 something is violated
     Sim(simulate::Options),
@@ -101,7 +105,7 @@ fn main() -> ExitCode {
         Command::Nemesis(told) => return disturb::run(&told),
         Command::NemesisNode(host) => return disturb::host(host),
         Command::Replay { folder, to_json: true, .. } => print_records(&folder).map_err(NoModule::from),
-        Command::Replay { folder, json, .. } => judge(&folder, json).map_err(NoModule::from),
+        Command::Replay { folder, json, outcomes, .. } => judge(&folder, json, outcomes.as_deref()).map_err(NoModule::from),
         Command::Show { file, group, json } => show(&file, group, json).map_err(NoModule::from),
         Command::Tla { folder, group, out, from, events } => write_module(&folder, &out, group, from, events),
     };
@@ -128,14 +132,18 @@ fn write_module(folder: &Path, out: &Path, group: GroupId, from: u64, events: us
     Ok(ExitCode::SUCCESS)
 }
 
-fn judge(folder: &Path, json: bool) -> Result<ExitCode, Unreadable> {
+fn judge(folder: &Path, json: bool, outcomes: Option<&Path>) -> Result<ExitCode, Unreadable> {
     let progress = io::stderr().is_terminal().then(|| {
         let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {elapsed} (to go {eta})");
         ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
     });
-    let options = Options { progress };
+    let options = Options { progress, outcomes: outcomes.is_some() };
     let verdict = replay(folder, &options)?;
     options.progress.iter().for_each(ProgressBar::finish_and_clear);
+    if let Some(path) = outcomes {
+        let written = fs::write(path, verdict.coverage.markdown(&verdict.figures));
+        written.map_err(|source| Unreadable::Io { path: path.to_owned(), source })?;
+    }
     let written = if json {
         serde_json::to_writer_pretty(io::stdout(), &verdict).map_err(io::Error::from).map(|()| println!())
     } else {

@@ -4,7 +4,7 @@ use roadstead_spec::{
     EntryId, Index,
     outbox::Write,
     raft::{Append, Effect, Event, Gate, HardState, Message, Role, Slice},
-    trace::{Content, Fact, Record, What, Written},
+    trace::{Content, Dispatched, Fact, Record, What, Written},
 };
 
 /// A whole record.
@@ -13,6 +13,7 @@ pub fn record(record: &Record) -> String {
         What::Booted { .. } => "the process starts".to_owned(),
         What::Ended => "the process ends in order".to_owned(),
         What::Group { group, fact, .. } => format!("group {group}: {}", self::fact(fact)),
+        What::Dispatched(step) => dispatched(step),
     };
     format!("{} node {} {what}", record.sequence, record.node)
 }
@@ -36,6 +37,19 @@ pub fn kept(record: &Record) -> String {
             )
         }
         _ => self::record(record),
+    }
+}
+
+fn dispatched(step: &Dispatched) -> String {
+    match step {
+        Dispatched::Register { group, incarnation, refused: None } => format!("registers group {group} ({incarnation})"),
+        Dispatched::Register { group, incarnation, refused: Some(why) } => {
+            format!("does not register group {group} ({incarnation}): {why}")
+        }
+        Dispatched::Remove { group, incarnation } => format!("removes group {group} ({incarnation})"),
+        Dispatched::Refuse { from, group, incarnation, why } => {
+            format!("refuses a frame of node {from} for group {group} ({incarnation}): {why}")
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     verdict::{Broken, Figures, Rejection, Verdict},
 };
 use indicatif::ProgressBar;
+use roadstead_model::raft::coverage::Tally;
 use roadstead_spec::{NodeId, trace::Record};
 use std::{
     collections::{HashMap, VecDeque},
@@ -25,6 +26,8 @@ const STORY_MAX: usize = 10;
 pub struct Options {
     /// Shows how far it is, in bytes.
     pub progress: Option<ProgressBar>,
+    /// Counts how each rule decided, in which role.
+    pub outcomes: bool,
 }
 
 /// Judges the traces of a folder.
@@ -34,8 +37,13 @@ pub struct Options {
 pub fn replay(folder: &Path, options: &Options) -> Result<Verdict, Unreadable> {
     let run = files::find(folder)?;
     let begun = Instant::now();
+    let tally = options.outcomes.then(Tally::begin);
+    let judge = Judge::new(run.keys().copied().collect());
     let mut replay = Replay {
-        judge: Judge::new(run.keys().copied().collect()),
+        judge: match &tally {
+            Some(tally) => judge.deciding(tally.build()),
+            None => judge,
+        },
         figures: Figures { nodes: run.len(), boots: run.values().map(Vec::len).sum(), ..Figures::default() },
         streams: run.into_iter().map(|(node, boots)| Stream::new(node, boots)).collect(),
         recent: HashMap::new(),
@@ -46,7 +54,8 @@ pub fn replay(folder: &Path, options: &Options) -> Result<Verdict, Unreadable> {
         progress.set_length(replay.streams.iter().flat_map(|stream| &stream.boots).map(|boot| boot.bytes - boot.start).sum());
     }
     let rejection = replay.run(options)?;
-    let Replay { judge, mut figures, notes, streams, .. } = replay;
+    let Replay { mut judge, mut figures, notes, streams, .. } = replay;
+    judge.coverage.outcomes = tally.map_or_else(Vec::new, |tally| tally.outcomes());
     figures.bytes = streams.iter().map(|stream| stream.bytes_read).sum();
     figures.seconds = begun.elapsed().as_secs_f64();
     (figures.steps, figures.recoveries) = (judge.steps, judge.recoveries);

@@ -26,6 +26,8 @@ pub enum Rule {
     Duty5,
     /// What is received was sent.
     Duty6,
+    /// The dispatcher's steps, executed again, are the same; who hears something is registered.
+    Dispatch,
 }
 
 impl fmt::Display for Rule {
@@ -40,6 +42,7 @@ impl fmt::Display for Rule {
             Self::Duty4 => "DUTY-4 (bytes and ids belong together)",
             Self::Duty5 => "DUTY-5 (each effect once, commands in order)",
             Self::Duty6 => "DUTY-6 (received means sent)",
+            Self::Dispatch => "DISPATCH (to registered groups, and refused for a reason)",
         })
     }
 }

@@ -12,6 +12,7 @@ mod tests;
 use crate::{GroupId, Incarnation};
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::fmt;
+use serde::{Deserialize, Serialize};
 
 /// Registered groups with their mailboxes (`M` is a handle: a queue's sender, a shard's number) and the incarnations that are gone for good.
 ///
@@ -30,7 +31,7 @@ struct Registered<M> {
 }
 
 /// Why a group was not registered. Nothing changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NotRegistered {
     /// The number is taken.
     AlreadyRegistered {
@@ -56,7 +57,7 @@ pub struct NoSuchGroup(
 );
 
 /// Why a frame has no mailbox here. It is answered `no-such-group` and the connection lives on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Unroutable {
     /// The group is not registered.
     NoSuchGroup(GroupId),

@@ -9,6 +9,9 @@
 //! 3. feeds every [`Fact::Durable`] to the outbox; together these two give the actions that the node was allowed to carry out then;
 //! 4. compares what the node says that it did with those actions.
 //!
+//! and for each (node, boot) executes every [`Dispatched`] again, on a registry that is empty when the boot begins: each gives the same, and a group that hears
+//! something is registered.
+//!
 //! The duties of the runtime are judged from these records:
 //!
 //! | duty | judged by |
@@ -27,6 +30,7 @@ mod digest;
 
 pub use digest::Digest;
 
+use crate::dispatch::{NotRegistered, Unroutable};
 use crate::outbox::{Ticket, Write};
 use crate::raft::{Effect, Event, HardState, Message, Params, State};
 use crate::{EntryId, GroupId, Incarnation, Index, NodeId, Term};
@@ -34,7 +38,7 @@ use alloc::{boxed::Box, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 /// Version of the records; it changes with the meaning or the shape of any of them (or of the core's types within).
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// One record of a node's stream; as JSON, one line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +72,41 @@ pub enum What {
     },
     /// The process ended in order. The last record of its boot; a boot without it was killed, or has not ended.
     Ended,
+    /// The dispatcher did something.
+    Dispatched(Dispatched),
+}
+
+/// A step of the dispatcher ([`crate::dispatch::Registry`]), in the order in which it was taken on the node. A frame that found its mailbox is a
+/// [`Fact::Received`] of its group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Dispatched {
+    /// A group was to be registered.
+    Register {
+        /// The group.
+        group: GroupId,
+        /// Which life of it.
+        incarnation: Incarnation,
+        /// Why it was not.
+        refused: Option<NotRegistered>,
+    },
+    /// A group was taken out and buried: no frame reaches this life of it any more.
+    Remove {
+        /// The group.
+        group: GroupId,
+        /// Which life of it.
+        incarnation: Incarnation,
+    },
+    /// A peer's frame had no mailbox.
+    Refuse {
+        /// The peer.
+        from: NodeId,
+        /// The group that the frame named.
+        group: GroupId,
+        /// And the life of it.
+        incarnation: Incarnation,
+        /// What the peer was told.
+        why: Unroutable,
+    },
 }
 
 /// What happened to a group, in the order in which it happened on the node.

@@ -58,12 +58,26 @@ impl Disk {
         self.pending.push_back(Pending { ticket, write, first: content.first, runs, last });
     }
 
-    pub(super) fn durable(&mut self, through: Ticket) {
+    /// True if entries may have gone that were here.
+    pub(super) fn durable(&mut self, through: Ticket) -> bool {
+        let mut may_lose = false;
         while let Some(write) = self.pending.pop_front_if(|write| write.ticket <= through) {
+            may_lose |= write.may_lose();
             self.held.write(&write);
         }
         let base = self.held.base.index;
         self.given_up.retain(|index| *index > base);
+        may_lose
+    }
+
+    /// Whether the entry, or a snapshot that covers it, is durable.
+    pub(super) fn holds(&self, entry: EntryId) -> bool {
+        entry.index < self.held.base.index || self.held.term_at(entry.index) == Some(entry.term)
+    }
+
+    /// The durable term.
+    pub(super) const fn term(&self) -> Term {
+        self.held.hard.term
     }
 
     pub(super) fn give_up(&mut self, through: Index) {
@@ -92,6 +106,15 @@ impl Disk {
             hard.term,
             self.pending.len()
         )
+    }
+}
+
+impl Pending {
+    const fn may_lose(&self) -> bool {
+        match self.write {
+            Written::Persist { truncate_from, .. } => truncate_from.is_some(),
+            Written::Install { .. } => true,
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use crate::{
     print,
     verdict::{Broken, Rule, ensure},
 };
+use roadstead_model::raft::Build;
 use roadstead_spec::{
     EntryId, Index, NodeId, Term,
     invariants::{Transition, check_state, check_transition},
@@ -17,10 +18,12 @@ use std::collections::VecDeque;
 /// A group on a node, in its newest boot.
 #[derive(Debug)]
 pub(super) struct Member {
+    build: Build,
     params: Params,
     state: State,
     outbox: Outbox,
     disk: Disk,
+    lost_entries: bool,
     sends: Sends,
     up: bool,
     halted: bool,
@@ -41,12 +44,14 @@ pub(super) struct Member {
 
 impl Member {
     /// A group that comes up for the first time here.
-    pub(super) fn new(node: NodeId, params: &Params, state: &State) -> Result<Self, Broken> {
+    pub(super) fn new(build: Build, node: NodeId, params: &Params, state: &State) -> Result<Self, Broken> {
         let member = Self {
+            build,
             params: params.clone(),
             state: state.clone(),
             outbox: Outbox::new(state.applied),
             disk: Disk::found(state),
+            lost_entries: false,
             sends: Sends::default(),
             up: true,
             halted: false,
@@ -84,7 +89,7 @@ impl Member {
             )
         })?;
         ensure(Rule::Step, self.params.voters() == params.voters(), || "the group comes up with other members".into())?;
-        *self = Self::new(node, params, state)?;
+        *self = Self::new(self.build, node, params, state)?;
         Ok(())
     }
 
@@ -101,6 +106,21 @@ impl Member {
         &self.state
     }
 
+    /// Its voters, itself among them.
+    pub(super) fn voters(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.params.voters().iter()
+    }
+
+    /// What is durable of it.
+    pub(super) const fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    /// Whether the last record made a write durable that may have taken entries away.
+    pub(super) fn lost_entries(&mut self) -> bool {
+        std::mem::take(&mut self.lost_entries)
+    }
+
     /// The term that it leads.
     pub(super) fn leads(&self) -> Option<Term> {
         self.state.as_leader().map(|_| self.state.hard.term)
@@ -114,7 +134,13 @@ impl Member {
             Fact::Compacted { through } => {
                 let allowed = self.compactions.pop_front_if(|next| *next == through).is_some();
                 self.disk.give_up(through);
-                ensure(Rule::Duty5, allowed, || format!("the outbox has not let the log be compacted through {through}"))
+                ensure(Rule::Duty5, allowed, || format!("the outbox has not let the log be compacted through {through}"))?;
+                ensure(Rule::Law, through <= self.applied_durably, || {
+                    format!(
+                        "I-N3 is broken: the log is compacted through {through}, and the state machine is durable through {}",
+                        self.applied_durably
+                    )
+                })
             }
             Fact::Sent { to, message, after, .. } => self.sends.sent(to, &message, after),
             Fact::Dropped { to, message, after } => self.sends.dropped(to, &message, after),
@@ -126,6 +152,7 @@ impl Member {
             Fact::Installed { at } => {
                 let expected = self.installing.pop_front_if(|next| *next == at).is_some();
                 self.applied = at.index;
+                self.applied_durably = self.applied_durably.max(at.index);
                 ensure(Rule::Duty5, expected, || {
                     format!("the state machine went over to snapshot {at}, which is not durably installed, or was before")
                 })
@@ -157,7 +184,7 @@ impl Member {
         self.settled()?;
         let before = self.state.clone();
         self.effects.clear();
-        raft::step(&self.params, &mut self.state, event.clone(), &mut self.effects);
+        (self.build.step)(&self.params, &mut self.state, event.clone(), &mut self.effects);
         ensure(Rule::Step, self.effects == effects, || {
             format!("{} gives [{}]; the node recorded [{}]", print::event(&event), print::effects(&self.effects), print::effects(effects))
         })?;
@@ -171,7 +198,7 @@ impl Member {
         })?;
         let transition = Transition { params: &self.params, before: &before, event: &event, after: &self.state, effects: &self.effects };
         check_transition(&transition).map_err(|broken| Broken { rule: Rule::Law, why: broken.to_string() })?;
-        self.outbox.accept(self.effects.drain(..), &mut self.actions);
+        (self.build.accept)(&mut self.outbox, &mut self.effects, &mut self.actions);
         self.allow();
         Ok(())
     }
@@ -230,8 +257,8 @@ impl Member {
         ensure(Rule::Duty2, durable < through && through <= issued, || {
             format!("write {through} is said to be durable; {durable} was before, and {issued} is the last that was issued")
         })?;
-        self.disk.durable(through);
-        self.outbox.durable(through, &mut self.actions);
+        self.lost_entries = self.disk.durable(through);
+        (self.build.durable)(&mut self.outbox, through, &mut self.actions);
         self.allow();
         Ok(())
     }

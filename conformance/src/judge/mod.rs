@@ -1,27 +1,34 @@
 //! The judge: hears records one by one, in an order in which every message is heard as sent before it is heard as received.
 
+mod committed;
 mod contents;
 mod disk;
+mod dispatcher;
 mod history;
 mod mail;
 mod member;
 mod sends;
+mod whole;
 
 use crate::{
     coverage::Coverage,
     verdict::{Broken, Rule, ensure},
 };
+use committed::Committed;
 use contents::Contents;
+use dispatcher::Dispatcher;
 use history::History;
 use mail::{Mail, Parcel};
 use member::Member;
+use roadstead_model::raft::Build;
 use roadstead_spec::{
-    GroupId, Incarnation, NodeId,
+    GroupId, Incarnation, Index, NodeId,
     invariants::check_pair,
     raft::Message,
     trace::{Content, Fact, Record, What},
 };
 use std::collections::{BTreeSet, HashMap};
+use whole::Before;
 
 /// A group's life on a node.
 pub type Seat = (NodeId, GroupId, Incarnation);
@@ -30,20 +37,25 @@ pub type Seat = (NodeId, GroupId, Incarnation);
 pub(crate) fn seat(record: &Record) -> Option<Seat> {
     match &record.what {
         What::Group { group, incarnation, .. } => Some((record.node, *group, *incarnation)),
-        What::Booted { .. } | What::Ended => None,
+        What::Booted { .. } | What::Ended | What::Dispatched(_) => None,
     }
 }
 
 /// What all records have shown so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Judge {
+    /// What decides when a step is executed again.
+    build: Build,
     /// Nodes whose records are here.
     witnesses: BTreeSet<NodeId>,
     members: HashMap<Seat, Member>,
+    /// Of each node's newest boot.
+    dispatchers: HashMap<NodeId, Dispatcher>,
     /// Next sequence number of each node's boot.
     expected: HashMap<NodeId, (u64, u64)>,
     contents: HashMap<(GroupId, Incarnation), Contents>,
     histories: HashMap<(GroupId, Incarnation), History>,
+    committed: HashMap<(GroupId, Incarnation), Committed>,
     mail: Mail,
     /// What the run made use of.
     pub coverage: Coverage,
@@ -60,7 +72,27 @@ pub struct Judge {
 impl Judge {
     /// A judge of a run of these nodes.
     pub fn new(witnesses: BTreeSet<NodeId>) -> Self {
-        Self { witnesses, ..Self::default() }
+        Self {
+            build: Build::PAPER,
+            witnesses,
+            members: HashMap::new(),
+            dispatchers: HashMap::new(),
+            expected: HashMap::new(),
+            contents: HashMap::new(),
+            histories: HashMap::new(),
+            committed: HashMap::new(),
+            mail: Mail::default(),
+            coverage: Coverage::default(),
+            recoveries: 0,
+            steps: 0,
+            unwitnessed: 0,
+            translated: 0,
+        }
+    }
+
+    /// With other functions that decide: production's, which count as they do so.
+    pub fn deciding(self, build: Build) -> Self {
+        Self { build, ..self }
     }
 
     /// Whether a record can be heard now. A message whose sending was not heard yet must wait for the sender's records.
@@ -108,8 +140,17 @@ impl Judge {
         }
         let Record { node, what, .. } = record;
         match what {
-            What::Booted { .. } | What::Ended => Ok(()),
+            What::Booted { .. } => {
+                self.dispatchers.insert(node, Dispatcher::default());
+                Ok(())
+            }
+            What::Ended => Ok(()),
+            What::Dispatched(step) => {
+                self.coverage.count_dispatched(&step);
+                self.dispatchers.entry(node).or_default().hear(&step)
+            }
             What::Group { group, incarnation, fact } => {
+                self.dispatchers.entry(node).or_default().lets(group, incarnation, &fact)?;
                 self.coverage.count(&fact);
                 self.fact((node, group, incarnation), fact)
             }
@@ -185,6 +226,9 @@ impl Judge {
             Fact::Received { from, message, content, translated } => {
                 carries(message, content)?;
                 self.translated += u64::from(*translated);
+                if *translated {
+                    self.committed.entry((group, incarnation)).or_default().translated();
+                }
                 self.unwitnessed += u64::from(!self.witnesses.contains(from));
             }
             Fact::Applied { content } => self.histories.entry((group, incarnation)).or_default().applied(content)?,
@@ -196,19 +240,16 @@ impl Judge {
                         self.recoveries += 1;
                         member.recover(node, params, state)
                     }
-                    None => Member::new(node, params, state).map(|member| drop(self.members.insert(seat, member))),
+                    None => Member::new(self.build, node, params, state).map(|member| drop(self.members.insert(seat, member))),
                 };
             }
             _ => {}
         }
         let up = self.members.get_mut(&seat).filter(|member| member.is_up());
         let member = up.ok_or_else(|| Broken { rule: Rule::Stream, why: "a group acts in a boot in which it did not recover".into() })?;
-        let led = member.leads();
+        let before = Before::of(member, &fact);
         member.hear(fact)?;
-        if let Some(term) = member.leads().filter(|term| led != Some(*term)) {
-            self.histories.entry((group, incarnation)).or_default().leads(term, node)?;
-        }
-        Ok(())
+        self.whole(seat, &before)
     }
 }
 
@@ -226,9 +267,7 @@ fn carries(message: &Message, content: &Content) -> Result<(), Broken> {
     let fits = match message {
         Message::AppendEntries { slice, .. } => {
             let place = content.entries.is_empty() || content.first == slice.prev.index.next();
-            let terms = (content.first.0..)
-                .zip(&content.entries)
-                .all(|(index, (term, _))| slice.term_of(roadstead_spec::Index(index)) == Some(*term));
+            let terms = (content.first.0..).zip(&content.entries).all(|(index, (term, _))| slice.term_of(Index(index)) == Some(*term));
             place && terms && content.entries.len() as u64 == slice.entries()
         }
         _ => content.entries.is_empty(),

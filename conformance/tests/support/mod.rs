@@ -114,6 +114,13 @@ impl Cluster {
         until("a leader", || (0..self.nodes.len()).find(leads)) + 1
     }
 
+    /// Removes a group from one node for good.
+    #[allow(dead_code, reason = "not every test does")]
+    pub(crate) fn remove_group(&self, id: usize, group: i32) {
+        let address = &self.addresses[id - 1];
+        until("the group to be removed", || ask(address, "DELETE", group).filter(|text| text.starts_with("HTTP/1.1 2")));
+    }
+
     fn kv(&self, group: i32, addresses: &[SocketAddr]) -> KvClient {
         let _inside = self.runtime.enter();
         let options = ClientOptions { timeout: Duration::from_secs(2), ..ClientOptions::of(addresses.iter().map(ToString::to_string)) };
@@ -185,16 +192,18 @@ fn leads(address: &SocketAddr, group: i32) -> bool {
 
 /// What a node says of a group; `None` if it does not run it (yet).
 fn status(address: &SocketAddr, group: i32) -> Option<String> {
+    ask(address, "GET", group).filter(|text| text.starts_with("HTTP/1.1 200"))
+}
+
+/// A node's answer to a request about a group; `None` if there was none.
+fn ask(address: &SocketAddr, method: &str, group: i32) -> Option<String> {
     use std::io::{Read, Write};
-    let ask = || -> std::io::Result<String> {
-        let mut socket = std::net::TcpStream::connect_timeout(address, Duration::from_millis(200))?;
-        socket.set_read_timeout(Some(Duration::from_secs(1)))?;
-        write!(socket, "GET /v1/groups/{group} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
-        let mut text = String::new();
-        socket.read_to_string(&mut text)?;
-        Ok(text)
-    };
-    ask().ok().filter(|text| text.starts_with("HTTP/1.1 200"))
+    let mut socket = std::net::TcpStream::connect_timeout(address, Duration::from_millis(200)).ok()?;
+    socket.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
+    write!(socket, "{method} /v1/groups/{group} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").ok()?;
+    let mut text = String::new();
+    socket.read_to_string(&mut text).ok()?;
+    Some(text)
 }
 
 /// An address that is free now and below those that the system chooses from.

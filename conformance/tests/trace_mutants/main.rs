@@ -1,10 +1,11 @@
-//! What a replay must see: damage of more than forty kinds, done to the records of a real run, each rejected for a stated reason.
+//! What a replay must see: damage of some fifty kinds, done to the records of a real run, each rejected for a stated reason.
 //!
 //! Each kind is done in three places: early, in the middle and late.
 
 mod content;
 mod damage;
 mod disk;
+mod dispatch;
 mod stream;
 #[path = "../support/mod.rs"]
 mod support;
@@ -30,6 +31,9 @@ fn recorded() -> Tape {
         cluster.write(&GROUPS, 60, 40);
         cluster.read(&GROUPS);
     }
+    // One node removes a group that the others go on with, and refuses what they send.
+    cluster.remove_group(3, GROUPS[1]);
+    cluster.write(&GROUPS, 20, 40);
     cluster.stop();
     Tape::read(&cluster.trace())
 }
@@ -52,7 +56,7 @@ fn every_damage_is_rejected_for_its_reason() {
     println!("{} records", untouched.figures.records);
     let (mut survivors, mut unseen, mut killed): (Vec<String>, Vec<&str>, BTreeMap<Rule, usize>) = Default::default();
     let mut kinds = 0;
-    for (name, rules, damage) in [stream::MUTANTS, disk::MUTANTS, content::MUTANTS].concat() {
+    for (name, rules, damage) in [stream::MUTANTS, disk::MUTANTS, content::MUTANTS, dispatch::MUTANTS].concat() {
         let mut done = 0;
         for share in [10, 50, 90].map(Share) {
             let mut mutant = tape.clone();

@@ -18,6 +18,7 @@ use roadstead_spec::{
     Index, NodeId,
     dispatch::Unroutable,
     raft::{Event, Message},
+    trace::Dispatched,
     wire::{
         self, ExtendedHeader, MessageType, WireError,
         body::{self, ClientRequest, Forward, ForwardResponse, NoSpace, NotTaken, RaftBody, Route, SnapshotAnswer, SnapshotChunk},
@@ -62,6 +63,7 @@ impl Shard {
 
     /// The frame's group is not here. The sender is told, and the connection with all its other groups lives on.
     fn unroutable(&mut self, peer: NodeId, header: &ExtendedHeader, incarnation: roadstead_spec::Incarnation, unroutable: &Unroutable) {
+        self.ctx.records.dispatched(|| Dispatched::Refuse { from: peer, group: header.group, incarnation, why: *unroutable });
         match unroutable {
             Unroutable::NoSuchGroup(_) => self.ctx.counters.no_such_group += 1,
             Unroutable::WrongIncarnation { .. } => self.ctx.counters.wrong_incarnation += 1,

@@ -40,6 +40,7 @@ use roadstead_spec::{
     EntryId, GroupId, Incarnation, NodeId,
     dispatch::{NotRegistered, Registry},
     outbox::Ticket,
+    trace::Dispatched,
 };
 use slot::{Phase, Slot};
 
@@ -92,8 +93,10 @@ impl Shard {
     /// When the group is here already, or this incarnation was removed.
     pub fn open(&mut self, now: Millis, open: OpenGroup) -> Result<(), NotRegistered> {
         self.ctx.now = now;
-        let local = open.record.local;
-        self.registry.register(open.record.group, open.record.incarnation, local, now.0)?;
+        let (group, incarnation, local) = (open.record.group, open.record.incarnation, open.record.local);
+        let registered = self.registry.register(group, incarnation, local, now.0);
+        self.ctx.records.dispatched(|| Dispatched::Register { group, incarnation, refused: registered.err() });
+        registered?;
         if open.record.group == GroupId::DEFAULT {
             self.ctx.legacy.later_life = open.record.generation > 1;
         }
@@ -114,6 +117,7 @@ impl Shard {
         self.ctx.now = now;
         let Ok((incarnation, local)) = self.registry.deregister(group) else { return };
         self.registry.bury(group, incarnation);
+        self.ctx.records.dispatched(|| Dispatched::Remove { group, incarnation });
         if group == GroupId::DEFAULT {
             self.ctx.legacy.view = None;
         }

@@ -1,7 +1,11 @@
 //! Who keeps the records of a boot: a file that takes all of them, or a ring that has the last ones.
 
 use super::{dump::Dump, recorder::Recorder, ring::Ring};
-use roadstead_spec::{GroupId, Incarnation, raft::Event, trace::Fact};
+use roadstead_spec::{
+    GroupId, Incarnation,
+    raft::Event,
+    trace::{Dispatched, Fact},
+};
 
 /// Keeps records. Never both ways at once: a trace file holds what a ring would, up to the same record.
 pub(crate) enum Keeper {
@@ -29,6 +33,13 @@ impl Keeper {
     pub(crate) fn record_whole(&mut self, group: GroupId, incarnation: Incarnation, fact: impl FnOnce() -> Fact) {
         if let Self::File(recorder) = self {
             recorder.record(group, incarnation, &fact());
+        }
+    }
+
+    /// Records what the dispatcher did. The last records are of groups, and have none of it.
+    pub(crate) fn dispatched(&mut self, step: impl FnOnce() -> Dispatched) {
+        if let Self::File(recorder) = self {
+            recorder.dispatched(step());
         }
     }
 

@@ -5,7 +5,7 @@ use crate::store::entry::Entry;
 use roadstead_spec::{
     GroupId, Incarnation, Index,
     raft::Event,
-    trace::{Content, Digest, FORMAT, Fact},
+    trace::{Content, Digest, Dispatched, FORMAT, Fact},
 };
 use serde::Serialize;
 
@@ -15,6 +15,7 @@ pub(super) enum What<'a, F> {
     Booted { format: u32 },
     Group { group: GroupId, incarnation: Incarnation, fact: &'a F },
     Ended,
+    Dispatched(Dispatched),
 }
 
 /// [`Fact::Stepped`] by reference, with nothing but the event.
@@ -50,6 +51,11 @@ impl Recorder {
     /// Records what happened to a group.
     pub(crate) fn record(&mut self, group: GroupId, incarnation: Incarnation, fact: &Fact) {
         self.put(&What::Group { group, incarnation, fact });
+    }
+
+    /// Records what the dispatcher did.
+    pub(crate) fn dispatched(&mut self, step: Dispatched) {
+        self.put(&What::Dispatched(step));
     }
 
     /// Records that the process ends in order.
@@ -90,6 +96,8 @@ mod tests {
         let fact = Fact::Durable { through: Ticket(300) };
         let mut recorder = Recorder::new();
         recorder.record(GroupId::DEFAULT, Incarnation(9), &fact);
+        let removed = Dispatched::Remove { group: GroupId::DEFAULT, incarnation: Incarnation(9) };
+        recorder.dispatched(removed);
         recorder.end();
         let bytes = recorder.take();
         let (mut read, mut rest) = (Vec::new(), &bytes[..]);
@@ -99,6 +107,7 @@ mod tests {
             rest = &rest[length..];
         }
         let group = trace::What::Group { group: GroupId::DEFAULT, incarnation: Incarnation(9), fact };
-        assert_eq!(read, [(0, trace::What::Booted { format: FORMAT }), (1, group), (2, trace::What::Ended)]);
+        let all = [trace::What::Booted { format: FORMAT }, group, trace::What::Dispatched(removed), trace::What::Ended];
+        assert_eq!(read, (0..).zip(all).collect::<Vec<_>>());
     }
 }

@@ -1,7 +1,7 @@
 //! Which rule with which outcome in which role was reached by which configuration: rules that count, and otherwise are the papers'.
 //!
-//! A member's role is that in which it was when the step began. What is counted is a bit in static memory, so that production's functions keep their
-//! signatures; runs that count are therefore taken one after the other.
+//! A member's role is that in which it was when the step began. Counts lie in static memory, so that production's functions keep their signatures; runs that
+//! count are therefore taken one after the other: [`Tally`].
 
 mod counting;
 mod points;
@@ -16,17 +16,18 @@ use crate::{
     engine::{Unwatched, walk},
 };
 use roadstead_spec::raft::{Effect, Event, Paper, Params, Role, State, step_with};
+use serde::Serialize;
 use std::{
     cell::Cell,
     sync::{
-        Mutex,
-        atomic::{AtomicBool, Ordering},
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
     },
 };
 
 const ROLES: [&str; 4] = ["follower", "pre-candidate", "candidate", "leader"];
 
-static REACHED: [AtomicBool; POINTS.len() * ROLES.len()] = [const { AtomicBool::new(false) }; POINTS.len() * ROLES.len()];
+static COUNTS: [AtomicU64; POINTS.len() * ROLES.len()] = [const { AtomicU64::new(0) }; POINTS.len() * ROLES.len()];
 static COUNTING: Mutex<()> = Mutex::new(());
 
 thread_local! {
@@ -34,10 +35,7 @@ thread_local! {
 }
 
 fn reach(point: Point) {
-    let cell = &REACHED[point as usize * ROLES.len() + ROLE.get()];
-    if !cell.load(Ordering::Relaxed) {
-        cell.store(true, Ordering::Relaxed);
-    }
+    COUNTS[point as usize * ROLES.len() + ROLE.get()].fetch_add(1, Ordering::Relaxed);
 }
 
 fn either<T>(fact: bool, yes: Point, no: Point, value: T) -> T {
@@ -64,33 +62,82 @@ const RUNS: &[(&str, Scope, u64)] = &[
     ("raft-walk-1", WIDE_1, 30_000),
 ];
 
-/// Rules, outcomes and roles, and who reached them.
-pub fn coverage() -> Vec<CoverageRow> {
-    let _alone = COUNTING.lock();
-    let mut reached: Vec<Vec<&'static str>> = vec![Vec::new(); REACHED.len()];
-    for (name, scope, steps) in RUNS {
-        REACHED.iter().for_each(|cell| cell.store(false, Ordering::Relaxed));
-        walk_counting(scope.bounds, *steps);
-        for (cell, names) in REACHED.iter().zip(&mut reached) {
-            if cell.load(Ordering::Relaxed) {
-                names.push(name);
-            }
-        }
+/// An outcome of a rule in a role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    /// The rule, by the name that it has in `spec`.
+    pub rule: &'static str,
+    /// What it decided.
+    pub outcome: &'static str,
+    /// The role of the member that asked.
+    pub role: &'static str,
+    /// Why no walk of the model reaches it.
+    pub excuse: Option<&'static str>,
+}
+
+/// The one that counts, as long as it is there.
+#[derive(Debug)]
+pub struct Tally(#[expect(dead_code, reason = "held, not read")] MutexGuard<'static, ()>);
+
+impl Tally {
+    /// Waits until nobody else counts, and begins with nothing.
+    pub fn begin() -> Self {
+        let alone = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
+        let tally = Self(alone);
+        tally.clear();
+        tally
     }
-    let mut rows = Vec::new();
-    for (number, (rule, outcome, excluded)) in POINTS.iter().enumerate() {
-        for (place, role) in ROLES.iter().enumerate() {
+
+    /// Production's functions, which count and decide the same.
+    pub const fn build(&self) -> Build {
+        Build { step: counting_step, ..Build::of::<Paper, CountingOutbox>() }
+    }
+
+    /// Begins again with nothing.
+    pub fn clear(&self) {
+        COUNTS.iter().for_each(|count| count.store(0, Ordering::Relaxed));
+    }
+
+    /// Every outcome of every rule in every role, and how often it was met.
+    pub fn outcomes(&self) -> Vec<(Outcome, u64)> {
+        let cells = POINTS.iter().flat_map(|point| ROLES.iter().map(move |role| (point, role)));
+        let counted = cells.zip(&COUNTS).map(|(((rule, outcome, excluded), role), count)| {
             let letter = role.chars().next().unwrap_or_default();
             let excuse = excluded.iter().find(|(roles, _)| roles.contains(&letter)).map(|(_, reason)| *reason);
-            let reached_by = std::mem::take(&mut reached[number * ROLES.len() + place]);
-            rows.push(CoverageRow { rule: (*rule).into(), outcome: (*outcome).into(), role: (*role).into(), reached_by, excuse });
+            (Outcome { rule, outcome, role, excuse }, count.load(Ordering::Relaxed))
+        });
+        counted.collect()
+    }
+}
+
+/// Rules, outcomes and roles, and which walks reached them.
+pub fn coverage() -> Vec<CoverageRow> {
+    let tally = Tally::begin();
+    let mut rows: Vec<CoverageRow> = Vec::new();
+    for (name, scope, steps) in RUNS {
+        tally.clear();
+        walk_counting(&tally, scope.bounds, *steps);
+        let outcomes = tally.outcomes();
+        if rows.is_empty() {
+            let row = |(Outcome { rule, outcome, role, excuse }, _): &(Outcome, u64)| CoverageRow {
+                rule: (*rule).into(),
+                outcome: (*outcome).into(),
+                role: (*role).into(),
+                reached_by: Vec::new(),
+                excuse: *excuse,
+            };
+            rows = outcomes.iter().map(row).collect();
+        }
+        for (row, (_, count)) in rows.iter_mut().zip(outcomes) {
+            if count > 0 {
+                row.reached_by.push(name);
+            }
         }
     }
     rows
 }
 
-fn walk_counting(bounds: Bounds, steps: u64) {
-    let build = Build { step: counting_step, ..Build::of::<Paper, CountingOutbox>() };
-    let world = RaftWorld::of(bounds, build);
+fn walk_counting(tally: &Tally, bounds: Bounds, steps: u64) {
+    let world = RaftWorld::of(bounds, tally.build());
     walk::walk(&world, &walk::Plan::steps(5, steps), 2, &Unwatched);
 }
