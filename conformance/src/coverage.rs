@@ -1,6 +1,9 @@
 //! What a run made use of: kinds of facts, events, messages and effects. A replay of a run in which nothing happened proves nothing.
 
-use crate::verdict::Figures;
+mod page;
+
+pub use page::page;
+
 use roadstead_model::raft::coverage::Outcome;
 use roadstead_spec::{
     dispatch::Unroutable,
@@ -88,34 +91,16 @@ impl Coverage {
         self.tables.iter().flat_map(|(_, table)| table).filter(|(name, _)| *name == kind).map(|(_, count)| *count).sum()
     }
 
-    /// What the run did not make use of: kinds, and outcomes of rules that were counted.
-    pub fn missing(&self) -> impl Iterator<Item = String> + '_ {
-        let kinds = self.tables.iter().flat_map(|(name, table)| table.iter().map(move |(kind, count)| (format!("{name}: {kind}"), *count)));
-        let outcomes =
-            self.outcomes.iter().map(|(Outcome { rule, outcome, role, .. }, count)| (format!("{rule}, {outcome}, {role}"), *count));
-        kinds.chain(outcomes).filter(|(_, count)| *count == 0).map(|(name, _)| name)
-    }
-
-    /// All counts, as a page in Markdown; a reason stands for those that cannot be.
-    pub fn markdown(&self, figures: &Figures) -> String {
-        let Figures { records, nodes, boots, killed, .. } = figures;
-        let mut text = format!(
-            "# What recorded runs made use of\n\nWritten by `roadstead-conformance replay --outcomes FILE`; do not edit.\n\n{records} records of {nodes} nodes in {boots} boots, {killed} of \
-             them killed. A rule's role is that of the member that asked when its step began.\n\n| kind | of | met |\n|---|---|---:|\n"
-        );
-        for (name, table) in &self.tables {
-            text.extend(table.iter().map(|(kind, count)| format!("| {kind} | {name} | {count} |\n")));
+    /// Adds what another run made use of.
+    pub fn join(&mut self, other: &Self) {
+        for ((_, mine), (_, theirs)) in self.tables.iter_mut().zip(&other.tables) {
+            mine.iter_mut().zip(theirs).for_each(|((_, count), (_, more))| *count += more);
         }
-        text += "\n| rule | outcome | role | met |\n|---|---|---|---:|\n";
-        for (Outcome { rule, outcome, role, excuse }, count) in &self.outcomes {
-            let met = match (count, excuse) {
-                (0, Some(reason)) => format!("no: {reason}"),
-                (0, None) => "no".to_owned(),
-                (count, _) => count.to_string(),
-            };
-            text += &format!("| {rule} | {outcome} | {role} | {met} |\n");
+        if self.outcomes.is_empty() {
+            self.outcomes.clone_from(&other.outcomes);
+        } else {
+            self.outcomes.iter_mut().zip(&other.outcomes).for_each(|((_, count), (_, more))| *count += more);
         }
-        text
     }
 
     fn add(&mut self, table: usize, kind: &'static str) {

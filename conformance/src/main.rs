@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use roadstead_conformance::{
     Options,
+    coverage::{Coverage, page},
     dump::Dump,
     files::{self, Unreadable},
     replay,
@@ -28,7 +29,7 @@ Examples:
   roadstead dev --trace run-1                          record every node of a cluster, with kill -9 if you like
   roadstead-conformance replay run-1                   judge what they did
   roadstead-conformance replay run-1 --json            the verdict for programs
-  roadstead-conformance replay run-1 --outcomes run.md  and how each rule decided, in which role
+  roadstead-conformance replay run-1 run-2 --outcomes runs.md  and how each rule decided, in which role
   roadstead-conformance sim --seeds 1..1000            whole nodes in a simulation, with faults, by seed
   roadstead-conformance nemesis --minutes 30 --dir run  real nodes under faults; run/report.html tells what happened
   roadstead-conformance show n1/dumps/FILE.ring        the last records of a node on which something was wrong
@@ -46,15 +47,16 @@ struct Args {
 enum Command {
     /// Execute the traces of a folder again: 0 the run conforms, 1 it is rejected, 2 it cannot be read
     Replay {
-        /// Folder with the *.trace files of all nodes
-        folder: PathBuf,
+        /// Folder with the *.trace files of all nodes; several are several runs, each judged for itself
+        #[arg(required = true)]
+        folders: Vec<PathBuf>,
         /// Print the verdict as JSON
         #[arg(long, conflicts_with = "to_json")]
         json: bool,
         /// Do not judge: print every record as one line of JSON, node by node
         #[arg(long)]
         to_json: bool,
-        /// Count also how each rule of the core decided, in which role, and write all that the run made use of to this file, in Markdown
+        /// Count also how each rule of the core decided, in which role, and write all that the runs made use of to this file, in Markdown
         #[arg(long, value_name = "FILE", conflicts_with = "to_json")]
         outcomes: Option<PathBuf>,
     },
@@ -104,8 +106,10 @@ fn main() -> ExitCode {
         Command::Sim(options) => return simulate::run(&options),
         Command::Nemesis(told) => return disturb::run(&told),
         Command::NemesisNode(host) => return disturb::host(host),
-        Command::Replay { folder, to_json: true, .. } => print_records(&folder).map_err(NoModule::from),
-        Command::Replay { folder, json, outcomes, .. } => judge(&folder, json, outcomes.as_deref()).map_err(NoModule::from),
+        Command::Replay { folders, to_json: true, .. } => {
+            folders.iter().try_for_each(|folder| print_records(folder)).map(|()| ExitCode::SUCCESS).map_err(NoModule::from)
+        }
+        Command::Replay { folders, json, outcomes, .. } => judge(&folders, json, outcomes.as_deref()).map_err(NoModule::from),
         Command::Show { file, group, json } => show(&file, group, json).map_err(NoModule::from),
         Command::Tla { folder, group, out, from, events } => write_module(&folder, &out, group, from, events),
     };
@@ -132,25 +136,33 @@ fn write_module(folder: &Path, out: &Path, group: GroupId, from: u64, events: us
     Ok(ExitCode::SUCCESS)
 }
 
-fn judge(folder: &Path, json: bool, outcomes: Option<&Path>) -> Result<ExitCode, Unreadable> {
-    let progress = io::stderr().is_terminal().then(|| {
-        let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {elapsed} (to go {eta})");
-        ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-    });
-    let options = Options { progress, outcomes: outcomes.is_some() };
-    let verdict = replay(folder, &options)?;
-    options.progress.iter().for_each(ProgressBar::finish_and_clear);
-    if let Some(path) = outcomes {
-        let written = fs::write(path, verdict.coverage.markdown(&verdict.figures));
-        written.map_err(|source| Unreadable::Io { path: path.to_owned(), source })?;
+fn judge(folders: &[PathBuf], json: bool, outcomes: Option<&Path>) -> Result<ExitCode, Unreadable> {
+    let (mut runs, mut met, mut conforms) = (Vec::new(), Coverage::default(), true);
+    for folder in folders {
+        let progress = io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {elapsed} (to go {eta})");
+            ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        let options = Options { progress, outcomes: outcomes.is_some() };
+        let verdict = replay(folder, &options)?;
+        options.progress.iter().for_each(ProgressBar::finish_and_clear);
+        let written = if json {
+            serde_json::to_writer_pretty(io::stdout(), &verdict).map_err(io::Error::from).map(|()| println!())
+        } else {
+            if folders.len() > 1 {
+                println!("{}", folder.display());
+            }
+            tell(&verdict)
+        };
+        written.map_err(|source| Unreadable::Io { path: "(stdout)".into(), source })?;
+        conforms &= verdict.conforms;
+        met.join(&verdict.coverage);
+        runs.push((folder.file_name().unwrap_or_default().to_string_lossy().into_owned(), verdict.figures));
     }
-    let written = if json {
-        serde_json::to_writer_pretty(io::stdout(), &verdict).map_err(io::Error::from).map(|()| println!())
-    } else {
-        tell(&verdict)
-    };
-    written.map_err(|source| Unreadable::Io { path: "(stdout)".into(), source })?;
-    Ok(ExitCode::from(u8::from(!verdict.conforms)))
+    if let Some(path) = outcomes {
+        fs::write(path, page(&runs, &met)).map_err(|source| Unreadable::Io { path: path.to_owned(), source })?;
+    }
+    Ok(ExitCode::from(u8::from(!conforms)))
 }
 
 fn tell(verdict: &Verdict) -> io::Result<()> {
@@ -218,7 +230,7 @@ fn write_json(out: &mut impl Write, records: &[Record]) -> io::Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
-fn print_records(folder: &Path) -> Result<ExitCode, Unreadable> {
+fn print_records(folder: &Path) -> Result<(), Unreadable> {
     let mut out = BufWriter::new(io::stdout().lock());
     let failed = |source| Unreadable::Io { path: "(stdout)".into(), source };
     for (node, boots) in files::find(folder)? {
@@ -230,6 +242,5 @@ fn print_records(folder: &Path) -> Result<ExitCode, Unreadable> {
             }
         }
     }
-    out.flush().map_err(failed)?;
-    Ok(ExitCode::SUCCESS)
+    out.flush().map_err(failed)
 }
