@@ -15,6 +15,7 @@ pub mod service;
 pub mod shard;
 pub mod state_machine;
 pub mod store;
+mod sync;
 pub mod trace;
 
 pub use roadstead_spec::{GroupId, NodeId};

@@ -12,6 +12,7 @@
 //! Keys: purpose ++ local number ++ state epoch ++ the machine's key ([`crate::store::prefix`]). An epoch is one generation of a group's data;
 //! a snapshot is received under a fresh one, the log database's commit switches to it, and the old one is then deleted.
 
+mod answers;
 mod chunk;
 mod data;
 mod failure;

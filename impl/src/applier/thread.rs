@@ -2,16 +2,13 @@
 
 use std::{
     io,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-        mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel},
-    },
+    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel},
     thread::{Builder, JoinHandle},
     time::{Duration, Instant},
 };
 
 use super::{
+    answers::Answers,
     host::Applier,
     job::{Done, Job},
     sync::{SyncTicket, Synced},
@@ -38,7 +35,7 @@ enum Input {
 #[derive(Debug)]
 pub struct ApplierThread {
     inbox: SyncSender<Input>,
-    answers: Arc<AtomicUsize>,
+    answers: Answers,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -46,7 +43,7 @@ pub struct ApplierThread {
 #[derive(Clone, Debug)]
 pub struct ApplierSender {
     inbox: SyncSender<Input>,
-    answers: Arc<AtomicUsize>,
+    answers: Answers,
 }
 
 /// The jobs were not taken; here they are again.
@@ -73,8 +70,8 @@ impl ApplierThread {
         let (to_syncer, tickets) = sync_channel(1);
         let from_syncer = inbox.clone();
         let syncer = Builder::new().name("state-sync".to_owned()).spawn(move || sync_all(&tickets, &from_syncer))?;
-        let answers = Arc::<AtomicUsize>::default();
-        let main = Main { applier, jobs, to_syncer, started: Instant::now(), answers: Arc::clone(&answers) };
+        let answers = Answers::new();
+        let main = Main { applier, jobs, to_syncer, started: Instant::now(), answers: answers.clone() };
         let host = Builder::new().name("applier".to_owned()).spawn(move || {
             if let Err(error) = main.run(&on_done) {
                 on_fatal(error);
@@ -85,7 +82,7 @@ impl ApplierThread {
 
     /// A handle for a shard.
     pub fn sender(&self) -> ApplierSender {
-        ApplierSender { inbox: self.inbox.clone(), answers: Arc::clone(&self.answers) }
+        ApplierSender { inbox: self.inbox.clone(), answers: self.answers.clone() }
     }
 
     /// Does what is queued, then ends the threads. It does not sync: ask for a [`Job::Checkpoint`] before, to start faster the next time.
@@ -109,7 +106,7 @@ impl Drop for ApplierThread {
 impl ApplierSender {
     /// Answers to queries of so many bytes, see [`Done::answer_bytes`], are taken: there is room for others.
     pub fn taken(&self, bytes: usize) {
-        self.answers.fetch_sub(bytes, Relaxed);
+        self.answers.take(bytes);
     }
 
     /// Queues the jobs of one turn.
@@ -139,7 +136,7 @@ struct Main {
     to_syncer: SyncSender<SyncTicket>,
     started: Instant,
     /// Bytes of answers that nobody has taken.
-    answers: Arc<AtomicUsize>,
+    answers: Answers,
 }
 
 impl Main {
@@ -149,10 +146,10 @@ impl Main {
         while !stopping {
             let mut done = Vec::new();
             stopping = self.gather(&mut jobs, &mut done)?;
-            self.applier.set_answer_room(ANSWER_BYTES_MAX.saturating_sub(self.answers.load(Relaxed)));
+            self.applier.set_answer_room(self.answers.room(ANSWER_BYTES_MAX));
             done.extend(self.applier.turn(self.started.elapsed(), &mut jobs)?);
             if !done.is_empty() {
-                self.answers.fetch_add(done.iter().map(Done::answer_bytes).sum(), Relaxed);
+                self.answers.give(done.iter().map(Done::answer_bytes).sum());
                 on_done(done);
             }
             if let Some(ticket) = self.applier.sync_wanted() {

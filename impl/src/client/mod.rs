@@ -23,18 +23,20 @@ mod nodes;
 mod options;
 mod outcome;
 mod request;
+mod target;
 
 pub use kv::{KvClient, KvFailure};
 pub use options::ClientOptions;
 pub use outcome::{Answer, Outcome, Rejected, Unknown};
 pub use roadstead_spec::wire::body::Consistency;
 
-use nodes::{Nodes, Target};
+use nodes::Nodes;
 use request::{Attempts, End, Request};
 use roadstead_spec::GroupId;
 use roadstead_spec::wire::body::Operation;
 use std::sync::Arc;
 use std::time::Duration;
+use target::Target;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 

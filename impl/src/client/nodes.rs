@@ -3,23 +3,20 @@
 use super::link::Link;
 use super::options::ClientOptions;
 use super::outcome::NoLink;
+use super::target::Target;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use roadstead_spec::wire::negotiation::{Caller, FEATURES};
 use roadstead_spec::{GroupId, NodeId};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// Addresses that are learned from answers, beside the configured ones; further ones are not followed.
 const LEARNED_MAX: usize = 64;
-
-/// Where a group's requests go.
-#[derive(Debug)]
-pub(super) struct Target(AtomicUsize);
 
 /// One address.
 #[derive(Debug)]
@@ -54,7 +51,7 @@ impl Nodes {
     /// The place where it is remembered who leads a group; the same for all handles of the group.
     pub(super) fn target(&self, group: GroupId) -> Arc<Target> {
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(groups.entry(group).or_insert_with(|| Arc::new(Target(AtomicUsize::new(0)))))
+        Arc::clone(groups.entry(group).or_insert_with(|| Arc::new(Target::new())))
     }
 
     /// How many addresses are known.
@@ -65,22 +62,19 @@ impl Nodes {
     /// The address that `target` points at, with its place; `None` if there is none at all.
     pub(super) fn at(&self, target: &Target) -> Option<(usize, Arc<Endpoint>)> {
         let endpoints = self.endpoints.read().unwrap_or_else(PoisonError::into_inner);
-        let place = target.0.load(Ordering::Relaxed).checked_rem(endpoints.len())?;
+        let place = target.place(endpoints.len())?;
         endpoints.get(place).map(|endpoint| (place, Arc::clone(endpoint)))
     }
 
     /// Points `target` at the next address, unless another request has moved it already.
     pub(super) fn rotate(&self, target: &Target, from: usize) {
-        let next = (from + 1) % self.len().max(1);
-        // Losing the race means that it was moved: good as well.
-        let _ = target.0.compare_exchange(from, next, Ordering::Relaxed, Ordering::Relaxed);
+        target.rotate(from, self.len());
     }
 
     /// Points `target` at the leader that a node named. Returns whether that is another address than `from`.
     pub(super) fn follow(&self, target: &Target, from: usize, leader: NodeId, address: &str) -> bool {
         let Some(place) = self.place_of(leader, address) else { return false };
-        // Another request may have been told something newer, and this one will be told again if it is wrong.
-        target.0.store(place, Ordering::Relaxed);
+        target.follow(place);
         place != from
     }
 

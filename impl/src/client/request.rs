@@ -3,8 +3,9 @@
 //! A write is sent again only when the attempt before certainly did nothing: the node said so, or not one byte of it left. A query is sent again in any case.
 
 use super::link::{InFlight, Link, NotBegun, Reply};
-use super::nodes::{Nodes, Target};
+use super::nodes::Nodes;
 use super::outcome::{Answer, Outcome, Rejected, Unknown};
+use super::target::Target;
 use crate::port::Backoff;
 use bytes::Bytes;
 use roadstead_spec::wire::body::{ClientRequest, ClientResponse, Operation, Rejection};

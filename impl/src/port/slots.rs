@@ -1,7 +1,6 @@
 //! How many accepted connections there may be, by what they turned out to be.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Arc, AtomicUsize, Relaxed};
 
 /// What an accepted connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +16,8 @@ pub(crate) enum Class {
 }
 
 /// Counts connections. Strangers have a quarter of the room to themselves: however many clients there are, a peer can introduce itself.
+///
+/// Only the port's thread takes places, so that nobody takes one between its look and its taking. Any thread gives them back.
 #[derive(Debug)]
 pub(crate) struct Slots {
     taken: [AtomicUsize; 4],
@@ -41,11 +42,11 @@ impl Slots {
     }
 
     pub(crate) fn count(&self, class: Class) -> usize {
-        self.of(class).load(Ordering::Relaxed)
+        self.of(class).load(Relaxed)
     }
 
     fn take(self: &Arc<Self>, class: Class) -> ConnectionSlot {
-        self.of(class).fetch_add(1, Ordering::Relaxed);
+        self.of(class).fetch_add(1, Relaxed);
         ConnectionSlot { slots: Arc::clone(self), class }
     }
 
@@ -75,7 +76,7 @@ impl ConnectionSlot {
 
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        self.slots.of(self.class).fetch_sub(1, Ordering::Relaxed);
+        self.slots.of(self.class).fetch_sub(1, Relaxed);
     }
 }
 

@@ -22,6 +22,8 @@ pub mod memory;
 mod meta;
 pub mod open;
 pub mod prefix;
+mod progress;
+mod queue;
 pub mod reader;
 pub mod record;
 pub mod recover;

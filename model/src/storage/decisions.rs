@@ -69,7 +69,7 @@ pub enum Applies {
 }
 
 impl Decisions {
-    /// As production decides (`impl/src/store/rounds.rs`, `impl/src/store/thread.rs`, `impl/src/store/open.rs`, `impl/src/applier/host.rs`,
+    /// As production decides (`impl/src/store/rounds.rs`, `impl/src/store/progress.rs`, `impl/src/store/open.rs`, `impl/src/applier/host.rs`,
     /// `impl/src/node/control.rs`).
     pub const PRODUCTION: Self = Self {
         accept: |outbox, effects, out| outbox.accept(effects, out),

@@ -4,15 +4,15 @@
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use std::{
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 use tonic::{Status, codegen::StdError};
 
-use super::error;
+use super::{
+    budget::{Budget, Exceeded, Taken},
+    error,
+};
 use crate::service::kv::ANSWER_BYTES_MAX;
 
 /// Bytes of messages that are not whole yet, and of large answers that are not sent yet, over all connections of the node. Two answers of the largest size.
@@ -21,44 +21,24 @@ const CALLS_BYTES_MAX: usize = 2 * ANSWER_BYTES_MAX;
 /// Answers up to this size are not counted: HTTP/2's own buffers hold more.
 const SMALL_ANSWER_BYTES: usize = 64 << 10;
 
-/// What is left. Clones are the same budget.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Budget(Arc<AtomicUsize>);
-
-impl Budget {
-    fn taken(&self) -> Taken {
-        Taken { budget: self.clone(), bytes: 0 }
-    }
-
-    /// Takes an answer's bytes, until the guard is dropped.
-    pub(super) fn take_answer(&self, bytes: usize) -> Result<Option<Held>, Status> {
-        if bytes <= SMALL_ANSWER_BYTES {
-            return Ok(None);
-        }
-        let mut taken = self.taken();
-        taken.add(bytes)?;
-        Ok(Some(Held(Arc::new(taken))))
-    }
+/// The budget of all calls of a node.
+pub(super) fn calls() -> Budget {
+    Budget::new(CALLS_BYTES_MAX)
 }
 
-/// Bytes that somebody has taken; given back when dropped.
-#[derive(Debug)]
-struct Taken {
-    budget: Budget,
-    bytes: usize,
-}
-
-impl Taken {
-    fn add(&mut self, bytes: usize) -> Result<(), Status> {
-        let before = self.budget.0.fetch_add(bytes, Relaxed);
-        self.bytes += bytes;
-        if before.saturating_add(bytes) > CALLS_BYTES_MAX { Err(error::too_many_requests()) } else { Ok(()) }
+/// Takes an answer's bytes, until the guard is dropped.
+pub(super) fn take_answer(budget: &Budget, bytes: usize) -> Result<Option<Held>, Status> {
+    if bytes <= SMALL_ANSWER_BYTES {
+        return Ok(None);
     }
+    let mut taken = budget.taken();
+    taken.add(bytes)?;
+    Ok(Some(Held(Arc::new(taken))))
 }
 
-impl Drop for Taken {
-    fn drop(&mut self) {
-        self.budget.0.fetch_sub(self.bytes, Relaxed);
+impl From<Exceeded> for Status {
+    fn from(Exceeded: Exceeded) -> Self {
+        error::too_many_requests()
     }
 }
 
@@ -90,7 +70,7 @@ where
         let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(context)) else { return Poll::Ready(None) };
         let frame = frame.map_err(Into::into)?;
         if let Some(data) = frame.data_ref() {
-            self.taken.add(data.as_ref().len())?;
+            self.taken.add(data.as_ref().len()).map_err(Status::from)?;
         }
         Poll::Ready(Some(Ok(frame)))
     }
@@ -135,15 +115,14 @@ mod tests {
 
     #[test]
     fn what_is_taken_comes_back() {
-        let budget = Budget::default();
-        assert!(budget.take_answer(SMALL_ANSWER_BYTES).unwrap().is_none());
-        let first = budget.take_answer(CALLS_BYTES_MAX).unwrap();
+        let budget = calls();
+        assert!(take_answer(&budget, SMALL_ANSWER_BYTES).unwrap().is_none());
+        let first = take_answer(&budget, CALLS_BYTES_MAX).unwrap();
         let mut message = budget.taken();
-        let refused = message.add(1).unwrap_err();
+        let refused = Status::from(message.add(1).unwrap_err());
         assert_eq!((refused.code(), refused.message()), (Code::ResourceExhausted, "etcdserver: too many requests"));
         drop((first, message));
-        assert_eq!(budget.0.load(Relaxed), 0);
-        assert!(budget.take_answer(CALLS_BYTES_MAX).is_ok());
-        assert_eq!(budget.0.load(Relaxed), 0, "the answer was dropped");
+        assert!(take_answer(&budget, CALLS_BYTES_MAX).is_ok());
+        assert!(take_answer(&budget, CALLS_BYTES_MAX).is_ok(), "the answer before was dropped");
     }
 }

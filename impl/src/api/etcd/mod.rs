@@ -5,6 +5,7 @@
 
 mod answer;
 mod asked;
+mod budget;
 mod cluster;
 mod error;
 mod health;
@@ -16,7 +17,7 @@ mod services;
 mod shared;
 mod translate;
 
-use self::{keyspace::Keyspace, memory::Budget, shared::Shared};
+use self::{keyspace::Keyspace, shared::Shared};
 use crate::node::{Data, Handle, NodeOptions};
 use std::sync::Arc;
 
@@ -51,7 +52,7 @@ impl Etcd {
         let cluster = options.cluster;
         Self(Arc::new(Shared {
             handle,
-            budget: Budget::default(),
+            budget: memory::calls(),
             keyspace,
             cluster_id: (cluster >> 64) as u64 ^ cluster as u64,
             member_id: options.node.0.into(),

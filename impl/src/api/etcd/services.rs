@@ -1,8 +1,10 @@
 //! From a path to its service.
 
 use super::{
-    Etcd, SERVED, error,
-    memory::{Budget, Counted, Held, Holding},
+    Etcd, SERVED,
+    budget::Budget,
+    error,
+    memory::{Counted, Held, Holding},
 };
 use axum::http::{Request, Response, header};
 use bytes::Bytes;

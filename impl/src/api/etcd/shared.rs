@@ -3,9 +3,10 @@
 use super::{
     answer::Answerer,
     asked::Asked,
+    budget::Budget,
     error,
     keyspace::Keyspace,
-    memory::{Budget, Held},
+    memory::{self, Held},
 };
 use crate::{
     launcher::Group,
@@ -97,7 +98,7 @@ impl Shared {
         };
         match response {
             Response::Committed { term, answer, .. } | Response::Answered { term, answer, .. } => {
-                let held = self.budget.take_answer(answer.len())?;
+                let held = memory::take_answer(&self.budget, answer.len())?;
                 Ok(Answered { group, from: self.answerer(term.0), bytes: answer, held })
             }
             refused => Err(error::of_group(group, &refused)),
