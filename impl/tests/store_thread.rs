@@ -22,7 +22,7 @@ use std::{
 };
 use store_common::*;
 
-/// Memory whose commits wait at a gate.
+/// Memory whose commits wait at a gate, and panic behind one that is poisoned.
 #[derive(Debug, Default)]
 struct Gated {
     memory: MemoryEngine,
@@ -196,4 +196,20 @@ fn a_failed_witness_is_final() {
     assert!(matches!(done.recv().unwrap().0, Err(StorageError::Witness(_))));
     thread.stop();
     assert!(done.recv().is_err(), "the vote is never reported");
+}
+
+/// Goal: a mistake of ours in the storage thread ends the store, and a stop does not wait for ever. Method: a commit panics.
+#[test]
+fn a_panic_ends_both_threads() {
+    let Setup { thread, records, done, gate, .. } = setup();
+    let handle = thread.handle();
+    let poisons = std::thread::spawn(move || {
+        let _closed = gate.lock().unwrap();
+        panic!("poisons the gate, on purpose");
+    });
+    poisons.join().unwrap_err();
+    handle.submit(&mut vec![submit(&records[0], 1, vote(1, 1))]).unwrap();
+    thread.stop();
+    assert!(done.recv().is_err(), "the vote is never reported");
+    assert!(handle.submit(&mut vec![submit(&records[0], 2, vote(2, 1))]).is_err());
 }

@@ -47,7 +47,8 @@ impl Progress {
         Self { state: Mutex::new(state), behind: Condvar::new(), caught_up: Condvar::new(), lag, on_complete }
     }
 
-    /// The storage thread: commits what is queued, round by round, until the queue is stopped or something fails.
+    /// The storage thread: commits what is queued, round by round, until the queue is stopped or something fails. [`storage_ends`](Self::storage_ends)
+    /// must follow.
     pub(crate) fn commit_rounds<T>(&self, queue: &Queue<T>, mut commit: impl FnMut(&mut Vec<T>) -> Result<Committed, StorageError>) {
         let mut round = Vec::new();
         while let Some(weight) = queue.next(&mut round) {
@@ -63,12 +64,17 @@ impl Progress {
             }
             queue.done(weight);
         }
+    }
+
+    /// The storage thread has ended, and be it by a panic: nothing is submitted any more, and the witness thread writes what is left.
+    pub(crate) fn storage_ends<T>(&self, queue: &Queue<T>) {
         queue.close();
         self.lock().ending = true;
         self.behind.notify_one();
     }
 
-    /// The witness thread: writes marks as they become due, and the last one when the storage thread has ended.
+    /// The witness thread: writes marks as they become due, and the last one when the storage thread has ended. [`witness_ends`](Self::witness_ends) must
+    /// follow.
     pub(crate) fn write_witness(&self, mut write: impl FnMut(Mark) -> Result<(), StorageError>) {
         while let Some(mark) = self.next_mark() {
             match write(mark) {
@@ -76,6 +82,12 @@ impl Progress {
                 Err(error) => return self.fail(error),
             }
         }
+    }
+
+    /// The witness thread has ended, and be it by a panic: no further round is committed, since nobody would remember it.
+    pub(crate) fn witness_ends(&self) {
+        self.lock().failed = true;
+        self.caught_up.notify_one();
     }
 
     /// Waits until the witness is less than the bound behind; false if it failed.
@@ -122,14 +134,13 @@ impl Progress {
         }
     }
 
-    /// Reports the one fatal error; nothing is completed after it. The witness thread, if it was not it that failed, is woken by the storage thread's end.
+    /// Reports the one fatal error; nothing is completed after it. The other thread is woken by the end of this one.
     fn fail(&self, error: StorageError) {
         let mut state = self.lock();
         if !state.failed {
             state.failed = true;
             (self.on_complete)(Err(error));
         }
-        self.caught_up.notify_one();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -56,8 +56,12 @@ impl StorageThread {
         let progress = Arc::new(Progress::new(witness.newest(), lag, Box::new(on_complete)));
         let mut running = Self { handle, threads: Vec::with_capacity(2) };
         let (queue, both) = (running.handle.queue.clone(), progress.clone());
-        let commit_rounds = move || both.commit_rounds(&queue, |round| rounds.commit(round));
+        let commit_rounds = move || {
+            let _end = AtEnd(|| both.storage_ends(&queue));
+            both.commit_rounds(&queue, |round| rounds.commit(round));
+        };
         let write_witness = move || {
+            let _end = AtEnd(|| progress.witness_ends());
             progress.write_witness(|mark| {
                 witness.write(mark)?;
                 StorageStats::add(&stats.witness_syncs, 1);
@@ -76,6 +80,15 @@ impl StorageThread {
 
     /// Works off the queue, writes the witness and ends both threads. So does dropping.
     pub fn stop(self) {}
+}
+
+/// What a thread does last, after a panic as well: the other one would wait for it for ever.
+struct AtEnd<F: Fn()>(F);
+
+impl<F: Fn()> Drop for AtEnd<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
 }
 
 impl Drop for StorageThread {
