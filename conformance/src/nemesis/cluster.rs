@@ -5,6 +5,7 @@ use super::{
     fault::{Fault, Way},
     ground::Ground,
     process::{self, Common, Node},
+    regroup::Regroup,
     relay::Relay,
 };
 use rustix::process::Signal;
@@ -19,6 +20,7 @@ pub(super) struct Cluster {
     ground: Ground,
     relay: Relay,
     cut: BTreeSet<Way>,
+    regroup: Regroup,
     /// Nodes whose disk ran full since they were started last: such a node may end, for its operator to make room.
     ran_full: BTreeSet<u32>,
 }
@@ -44,7 +46,7 @@ impl Cluster {
         let addresses = ids.map(|id| (id, options.ground.node(id))).collect::<BTreeMap<_, _>>();
         let relay = Relay::start(&faces, &addresses).await.map_err(Failed::io("the relay between the nodes"))?;
         nodes.iter_mut().try_for_each(Node::start)?;
-        Ok(Self { nodes, ground: options.ground, relay, cut: BTreeSet::new(), ran_full: BTreeSet::new() })
+        Ok(Self { nodes, ground: options.ground, relay, cut: BTreeSet::new(), regroup: Regroup::default(), ran_full: BTreeSet::new() })
     }
 
     pub(super) fn addresses(&self) -> Vec<SocketAddr> {
@@ -63,6 +65,7 @@ impl Cluster {
             }
             Fault::Clock(id, ahead) => self.node(*id).set_clock(*ahead)?,
             Fault::Reset => self.relay.reset(),
+            Fault::Regroup => self.regroup.begin(self.addresses()),
             Fault::Partition(_) | Fault::OneWay { .. } | Fault::Ring | Fault::Delay(_) => {}
         }
         Ok(())
@@ -76,6 +79,7 @@ impl Cluster {
             Fault::SlowDisk(id, _) => self.node(*id).slow_disk(Duration::ZERO)?,
             Fault::FullDisk { node, .. } => self.node(*node).make_room(),
             Fault::Clock(id, _) => self.node(*id).set_clock(0)?,
+            Fault::Regroup => self.regroup.end(),
             Fault::Reset | Fault::Partition(_) | Fault::OneWay { .. } | Fault::Ring | Fault::Delay(_) => {}
         }
         Ok(())

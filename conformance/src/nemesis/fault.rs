@@ -27,6 +27,8 @@ pub enum Kind {
     FullDisk,
     /// A wall clock is wrong.
     Clock,
+    /// A group beside those of the clients is removed and added anew, node after node.
+    Regroup,
 }
 
 /// A fault and whom it hits.
@@ -62,6 +64,8 @@ pub enum Fault {
     },
     /// See [`Kind::Clock`]: seconds that it is ahead.
     Clock(u32, i64),
+    /// See [`Kind::Regroup`].
+    Regroup,
 }
 
 /// A way: who speaks, and who does not hear it.
@@ -83,6 +87,7 @@ impl Fault {
             Kind::SlowDisk => Self::SlowDisk(node, ms(rng, 20, 800)),
             Kind::FullDisk => Self::FullDisk { node, entirely: rng.random_bool(0.5) },
             Kind::Clock => Self::Clock(node, rng.random_range(-400_000_000..400_000_000)),
+            Kind::Regroup => Self::Regroup,
         };
         let lasts = match kind {
             Kind::Reset => Duration::ZERO,
@@ -105,6 +110,7 @@ impl Fault {
             Self::SlowDisk(..) => Kind::SlowDisk,
             Self::FullDisk { .. } => Kind::FullDisk,
             Self::Clock(..) => Kind::Clock,
+            Self::Regroup => Kind::Regroup,
         }
     }
 
@@ -114,7 +120,7 @@ impl Fault {
             Self::Kill(node) | Self::Pause(node) | Self::SlowDisk(node, _) | Self::FullDisk { node, .. } | Self::Clock(node, _) => {
                 Some(*node)
             }
-            Self::Partition(_) | Self::OneWay { .. } | Self::Ring | Self::Delay(_) | Self::Reset => None,
+            Self::Partition(_) | Self::OneWay { .. } | Self::Ring | Self::Delay(_) | Self::Reset | Self::Regroup => None,
         }
     }
 
@@ -156,6 +162,7 @@ impl fmt::Display for Fault {
             Self::FullDisk { node, entirely: true } => write!(f, "node {node} has no room on its disk"),
             Self::FullDisk { node, entirely: false } => write!(f, "node {node} has little room on its disk"),
             Self::Clock(node, ahead) => write!(f, "the clock of node {node} is {ahead} s ahead"),
+            Self::Regroup => write!(f, "a group is removed and added anew, node after node"),
         }
     }
 }

@@ -1,11 +1,10 @@
 //! Before the faults and after them: the cluster serves, and in the end all members hold the same.
 
 use super::{
-    Failed, Options,
+    Failed, Options, admin,
     clients::{self, Client, Shared},
     cluster::Cluster,
     process::Node,
-    watch,
 };
 use roadstead::api::types::GroupStatus;
 use std::{
@@ -73,7 +72,7 @@ async fn level(cluster: &Cluster, options: &Options) -> Result<(), String> {
     loop {
         let mut told = Vec::new();
         for address in cluster.addresses() {
-            told.push(watch::groups(address).await.unwrap_or_default());
+            told.push(admin::groups(address).await.unwrap_or_default());
         }
         // Of each member: what it knows to be committed, and what it has applied; equal everywhere.
         let is_level = |group: &i32| {

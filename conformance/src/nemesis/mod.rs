@@ -7,6 +7,7 @@
 //!
 //! The faults are drawn from a seed, but the run is not the seed's alone: real processes are not repeated bit by bit. The [simulation](crate::sim) is.
 
+mod admin;
 mod clients;
 mod cluster;
 mod fault;
@@ -16,6 +17,7 @@ mod ground;
 pub mod host;
 mod page;
 mod process;
+mod regroup;
 mod relay;
 mod watch;
 

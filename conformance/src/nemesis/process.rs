@@ -1,6 +1,6 @@
 //! One node: its process, its files, and what can be done to them.
 
-use super::{Failed, ground::Ground};
+use super::{Failed, admin::TOKEN, ground::Ground};
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
     fs::{self, File},
@@ -160,7 +160,7 @@ const LIMITS: &str = "[limits]\nsnapshot_entries = 1000\nsnapshot_keep_entries =
 fn config(id: u32, common: &Common<'_>) -> String {
     let members: Vec<u32> = (1..=common.nodes).collect();
     let mut text = format!(
-        "node = {id}\ncluster = \"nemesis\"\ndata = \"data\"\n\n[listen]\naddr = \"{}\"\n\n[timers]\nprofile = \"fast\"\n\n{LIMITS}\n[storage]\nreserve_bytes = {RESERVE_BYTES}\n",
+        "node = {id}\ncluster = \"nemesis\"\ndata = \"data\"\n\n[listen]\naddr = \"{}\"\n\n[timers]\nprofile = \"fast\"\n\n{LIMITS}\n[admin]\ntoken = \"{TOKEN}\"\n\n[storage]\nreserve_bytes = {RESERVE_BYTES}\n",
         common.ground.node(id)
     );
     for peer in members.iter().filter(|peer| **peer != id) {

@@ -1,23 +1,17 @@
 //! Who leads, as the nodes say it, over time.
 
-use roadstead::api::types::{GroupList, GroupStatus, Role};
+use super::{admin, regroup};
+use roadstead::api::types::{GroupStatus, Role};
 use std::{
     collections::BTreeMap,
-    io,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time::{sleep, timeout},
-};
+use tokio::time::sleep;
 
 /// How often a node is asked.
 const LOOK: Duration = Duration::from_millis(100);
-/// A node that stands still does not answer.
-const ANSWER_MAX: Duration = Duration::from_millis(500);
 
 /// A lead, as its node told it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,23 +59,11 @@ impl Seen {
 /// Asks a node again and again, until it is dropped.
 pub(super) async fn watch(node: u32, address: SocketAddr, begun: Instant, seen: Seen) {
     loop {
-        for status in groups(address).await.unwrap_or_default().iter().filter(|status| status.role == Role::Leader) {
+        // Terms begin anew with each life of the group that comes and goes.
+        let counts = |status: &&GroupStatus| status.role == Role::Leader && i64::from(status.id) != regroup::GROUP;
+        for status in admin::groups(address).await.unwrap_or_default().iter().filter(counts) {
             seen.note(node, status, begun.elapsed());
         }
         sleep(LOOK).await;
     }
-}
-
-/// What a node says of its groups.
-pub(super) async fn groups(address: SocketAddr) -> io::Result<Vec<GroupStatus>> {
-    let ask = async {
-        let mut socket = TcpStream::connect(address).await?;
-        let request = format!("GET /v1/groups HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
-        socket.write_all(request.as_bytes()).await?;
-        let mut text = String::new();
-        socket.read_to_string(&mut text).await?;
-        let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-        Ok(serde_json::from_str::<GroupList>(body).map_err(io::Error::other)?.groups)
-    };
-    timeout(ANSWER_MAX, ask).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }
