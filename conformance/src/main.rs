@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod disturb;
+mod mutants;
 mod simulate;
 
 use clap::{Parser, Subcommand};
@@ -31,6 +32,7 @@ Examples:
   roadstead-conformance replay run-1 --json            the verdict for programs
   roadstead-conformance replay run-1 run-2 --outcomes runs.md  and how each rule decided, in which role
   roadstead-conformance sim --seeds 1..1000            whole nodes in a simulation, with faults, by seed
+  roadstead-conformance mutants                        mistakes planted into that simulation, and how each is noticed
   roadstead-conformance nemesis --minutes 30 --dir run  real nodes under faults; run/report.html tells what happened
   roadstead-conformance show n1/dumps/FILE.ring        the last records of a node on which something was wrong
   roadstead-conformance tla run-1 --group 1 --out out  the beginning of group 1's run, for `tla/check traces out`";
@@ -62,6 +64,8 @@ enum Command {
     },
     /// Run whole nodes in a simulation, with faults, by seed: 0 all is well, 1 something is violated
     Sim(simulate::Options),
+    /// Plant mistakes into what lies around simulated nodes: 0 all are noticed, 1 one is not, 2 it cannot be run
+    Mutants(mutants::Options),
     /// Kill, stop, cut off and slow down real nodes while clients use them: 0 nothing is violated, 1 something is, 2 it cannot be run
     Nemesis(disturb::Told),
     /// One node of `nemesis`
@@ -104,6 +108,7 @@ fn group_id(text: &str) -> Result<GroupId, String> {
 fn main() -> ExitCode {
     let done = match Args::parse().command {
         Command::Sim(options) => return simulate::run(&options),
+        Command::Mutants(options) => return mutants::run(&options),
         Command::Nemesis(told) => return disturb::run(&told),
         Command::NemesisNode(host) => return disturb::host(host),
         Command::Replay { folders, to_json: true, .. } => {

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use roadstead_conformance::sim::{self, Report, plan::Plan};
+use roadstead_conformance::sim::{self, Report, bug::Bug, plan::Plan};
 use serde_json::json;
 use std::{
     io::{self, IsTerminal},
@@ -29,6 +29,9 @@ pub(crate) struct Options {
     /// Only these faults of the seed's, by number
     #[arg(long, value_delimiter = ',')]
     faults: Option<Vec<usize>>,
+    /// Plant a mistake of the runtime, by its name in `mutants`
+    #[arg(long, value_name = "MUTANT", value_parser = bug)]
+    plant: Option<Bug>,
     /// Write the records of the nodes into this folder, for `replay`; with one seed only
     #[arg(long)]
     trace: Option<PathBuf>,
@@ -38,6 +41,10 @@ pub(crate) struct Options {
     /// Seeds at the same time; default: one per processor
     #[arg(long)]
     threads: Option<NonZero<usize>>,
+}
+
+fn bug(name: &str) -> Result<Bug, String> {
+    Bug::named(name).ok_or_else(|| format!("there is no mutant {name:?}; `roadstead-conformance mutants --list` shows them"))
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -116,7 +123,7 @@ fn run_all(options: &Options, begun: Instant) -> Sums {
 }
 
 fn plan(seed: u64, options: &Options) -> Plan {
-    let plan = Plan::new(seed);
+    let plan = Plan { bug: options.plant, ..Plan::new(seed) };
     match &options.faults {
         None => plan,
         Some(numbers) => plan.with_only(numbers),
@@ -171,12 +178,13 @@ fn explain(seed: u64, report: &Report, options: &Options) {
         println!("  the last records there:");
         violation.story.iter().for_each(|line| println!("    {line}"));
     }
-    let whole = Plan::new(seed);
+    let whole = Plan { bug: options.plant, ..Plan::new(seed) };
     let kept = options.faults.clone().unwrap_or_else(|| sim::shrink(&whole));
     let numbers: Vec<String> = kept.iter().map(ToString::to_string).collect();
     println!("  faults without which it does not fail:");
     kept.iter().filter_map(|number| whole.faults.get(*number)).for_each(|fault| println!("    {fault}"));
-    println!("  again: roadstead-conformance sim --seeds {seed} --faults {} --trace DIR", numbers.join(","));
+    let plant = options.plant.map(|bug| format!(" --plant {bug:?}")).unwrap_or_default();
+    println!("  again: roadstead-conformance sim --seeds {seed} --faults {}{plant} --trace DIR", numbers.join(","));
 }
 
 fn as_json(seed: u64, report: &Report) -> serde_json::Value {

@@ -82,3 +82,19 @@ fn a_group_without_records_has_no_module() {
     let error = String::from_utf8(stderr).unwrap();
     assert!(status.code() == Some(2) && error.contains("group 3: no records of it are here"), "{error}");
 }
+
+#[test]
+fn a_mutant_that_is_noticed_ends_with_0() {
+    let mutants = |options: &[&str]| {
+        let program = env!("CARGO_BIN_EXE_roadstead-conformance");
+        let Output { status, stdout, stderr } = Command::new(program).arg("mutants").args(options).output().unwrap();
+        (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+    };
+    let (code, out, _) = mutants(&["VoteLost", "--json"]);
+    let one: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &one["mutant"], &one["good"], &one["expected"]), (Some(0), &"VoteLost".into(), &true.into(), &"DUTY-2".into()));
+    let (code, _, error) = mutants(&["NoSuchMutant"]);
+    assert!(code == Some(2) && error.contains("there is no mutant \"NoSuchMutant\""), "{error}");
+    let (code, out, _) = mutants(&["--list"]);
+    assert!(code == Some(0) && out.contains("VoteLost") && out.contains("votes are not written, only terms"), "{out}");
+}

@@ -1,6 +1,9 @@
 //! The clients of a simulation, and what they remember.
 
-use super::plan::{Bug, Micros, Plan};
+use super::{
+    bug::Bug,
+    plan::{Micros, Plan},
+};
 use crate::linear::{self, Change, Operation, Value};
 use bytes::Bytes;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -40,8 +43,8 @@ pub(super) struct Clients {
     groups: Vec<GroupId>,
     keys: u64,
     think: Micros,
-    /// Reads are asked as stale ones: a planted mistake.
-    stale: bool,
+    /// A planted mistake.
+    bug: Option<Bug>,
     /// Counts calls and answers; also names requests and values.
     moment: u64,
     /// Who answered last, which is a good one to ask next.
@@ -62,7 +65,7 @@ impl Clients {
             groups: plan.groups.clone(),
             keys: plan.keys,
             think: plan.think,
-            stale: plan.bug == Some(Bug::StaleReads),
+            bug: plan.bug,
             moment: 0,
             leaders: BTreeMap::new(),
             pending: BTreeMap::new(),
@@ -127,7 +130,7 @@ impl Clients {
         let put = |value| PutRequest { prev_kv: true, ..PutRequest::new(key.clone(), bytes_of(value)) };
         let request = match change {
             Change::Read | Change::Count => {
-                let consistency = if self.stale { Consistency::Stale } else { Consistency::Linearizable };
+                let consistency = if self.bug == Some(Bug::StaleReads) { Consistency::Stale } else { Consistency::Linearizable };
                 let range = RangeRequest { count_only: change == Change::Count, ..RangeRequest::key(key) };
                 return Asked::Query { bytes: Request::Range(range).encode(), consistency };
             }
@@ -150,10 +153,16 @@ impl Clients {
         let change = pending.operation.change;
         match response {
             shard::Response::Committed { answer, .. } | shard::Response::Answered { answer, .. } => {
-                let found = found(answer, change)?;
+                let echo = self.echo(pending.place.1, change);
+                let found = found(echo.as_ref().unwrap_or(answer), change)?;
                 pending.operation.answer = Some((self.moment, found));
                 self.leaders.insert(pending.place.0, pending.node);
                 self.answered += 1;
+                self.histories.entry(pending.place).or_default().push(pending.operation);
+            }
+            shard::Response::Unknown { .. } if self.bug == Some(Bug::UnknownIsRefused) => {}
+            shard::Response::Unknown { .. } if self.bug == Some(Bug::UnknownIsDone) => {
+                pending.operation.answer = Some((self.moment, None));
                 self.histories.entry(pending.place).or_default().push(pending.operation);
             }
             shard::Response::Unknown { .. } => self.note_unknown(&pending),
@@ -170,6 +179,13 @@ impl Clients {
             }
         }
         Ok(Some(pending.client))
+    }
+
+    /// The request in the answer's place, if that is the planted mistake.
+    fn echo(&self, key: u64, change: Change) -> Option<Bytes> {
+        (self.bug == Some(Bug::RequestEchoed)).then(|| match self.encode(key, change) {
+            Asked::Write(bytes) | Asked::Query { bytes, .. } => bytes,
+        })
     }
 
     /// A node's process is gone, and with it all answers. Returns the clients that waited.

@@ -4,23 +4,22 @@
 //! Every operation on it spends one of the operations that are left ([`Power`]): so the power fails between any two of them, also between a commit
 //! and its sync. What survives is drawn: of each journal a prefix of what was not synced, of each unsynced write to the witness any part.
 
-use super::plan::Bug;
+use super::{
+    bug::Bug,
+    engine::{Mistake, SimEngine},
+};
 use bytes::Bytes;
 use rand::{RngExt, rngs::StdRng};
 use roadstead::store::{
     Seams,
-    engine::{Batch, Change, Durability, Engine, EngineError, Read, Space, Visit},
-    memory::{MemoryEngine, Survivors},
+    engine::{Batch, Change, Durability, Engine, EngineError, Read, Space},
     witness::FILE_BYTES,
     witness_file::WitnessFile,
 };
 use std::{
     io,
-    ops::{ControlFlow, Range},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    ops::ControlFlow,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 /// How a node's life ends.
@@ -63,7 +62,7 @@ impl Power {
         }
     }
 
-    fn spend_on(&self, what: &'static str) -> Result<(), EngineError> {
+    pub(super) fn spend_on(&self, what: &'static str) -> Result<(), EngineError> {
         self.spend().map_err(|error| EngineError { what, place: "the simulated disk".into(), source: error.into() })
     }
 }
@@ -81,9 +80,13 @@ impl Disk {
     /// An empty disk. `bug` is what it does wrong, in runs that show that it would be noticed.
     pub(super) fn new(bug: Option<Bug>) -> Self {
         let power = Power::default();
-        let engine = |mistake| SimEngine { memory: MemoryEngine::new(), power: power.clone(), mistake, commits: Arc::default() };
-        let witness = SimFile { bytes: Arc::new(Mutex::new(FileBytes::of(vec![0; FILE_BYTES]))), power: power.clone() };
-        Self { log: engine(bug.and_then(Mistake::of_log)), state: engine(bug.and_then(Mistake::of_state)), witness, power }
+        let witness = SimFile { bytes: Arc::new(Mutex::new(FileBytes::of(vec![0; FILE_BYTES]))), power: power.clone(), bug };
+        Self {
+            log: SimEngine::new(power.clone(), bug.and_then(Mistake::of_log)),
+            state: SimEngine::new(power.clone(), bug.and_then(Mistake::of_state)),
+            witness,
+            power,
+        }
     }
 
     /// What a store opens.
@@ -94,10 +97,10 @@ impl Disk {
     /// What the next life finds.
     pub(super) fn after(&self, loss: Loss, rng: &mut StdRng) -> Self {
         let power = Power::default();
-        let mut engine = |engine: &SimEngine| SimEngine { memory: engine.after(loss, rng), power: power.clone(), ..engine.clone() };
-        let (log, state) = (engine(&self.log), engine(&self.state));
+        let (log, state) = (self.log.after(loss, power.clone(), rng), self.state.after(loss, power.clone(), rng));
         let bytes = Arc::new(Mutex::new(lock(&self.witness.bytes).after(loss, rng)));
-        Self { log, state, witness: SimFile { bytes, power: power.clone() }, power }
+        let witness = SimFile { bytes, power: power.clone(), ..self.witness };
+        Self { log, state, witness, power }
     }
 
     /// Flips one bit of the log database, anywhere; says where.
@@ -127,121 +130,12 @@ impl Disk {
     }
 }
 
-/// A database whose disk may fail.
-#[derive(Clone, Debug)]
-struct SimEngine {
-    memory: MemoryEngine,
-    power: Power,
-    mistake: Option<Mistake>,
-    commits: Arc<AtomicU64>,
-}
-
-/// What a database does wrong, in runs that show that it would be noticed: see the [`Bug`] of this name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mistake {
-    SyncLies,
-    WriteLost,
-    DeletesLost,
-    BatchTorn,
-    ScanShort,
-}
-
-impl Mistake {
-    const fn of_log(bug: Bug) -> Option<Self> {
-        match bug {
-            Bug::LogSyncLies => Some(Self::SyncLies),
-            Bug::LogWriteLost => Some(Self::WriteLost),
-            Bug::LogDeletesLost => Some(Self::DeletesLost),
-            Bug::LogBatchTorn => Some(Self::BatchTorn),
-            Bug::LogScanShort => Some(Self::ScanShort),
-            _ => None,
-        }
-    }
-
-    const fn of_state(bug: Bug) -> Option<Self> {
-        match bug {
-            Bug::StateSyncLies => Some(Self::SyncLies),
-            Bug::StateWriteLost => Some(Self::WriteLost),
-            Bug::StateBatchTorn => Some(Self::BatchTorn),
-            _ => None,
-        }
-    }
-}
-
-impl SimEngine {
-    /// Gives memory a batch, as far as the database does what it should.
-    fn write(&self, mut batch: Batch) -> Result<(), EngineError> {
-        let count = self.commits.fetch_add(1, Relaxed);
-        match self.mistake {
-            Some(Mistake::WriteLost) if Bug::is_due(count) => return Ok(()),
-            Some(Mistake::DeletesLost) => batch.changes.retain(|change| matches!(change, Change::Put(..))),
-            Some(Mistake::BatchTorn) => {
-                for change in batch.changes {
-                    self.memory.commit(Batch { changes: vec![change] }, Durability::Buffered)?;
-                }
-                return Ok(());
-            }
-            _ => {}
-        }
-        self.memory.commit(batch, Durability::Buffered)
-    }
-
-    fn after(&self, loss: Loss, rng: &mut StdRng) -> MemoryEngine {
-        let survivors = match loss {
-            Loss::Process => Survivors::All,
-            Loss::Power => Survivors::First(rng.random_range(0..=self.memory.unsynced())),
-        };
-        self.memory.crash(survivors)
-    }
-}
-
-impl Engine for SimEngine {
-    fn commit(&self, batch: Batch, durability: Durability) -> Result<(), EngineError> {
-        self.power.spend_on("commit")?;
-        self.write(batch)?;
-        match durability {
-            Durability::Buffered => Ok(()),
-            Durability::Synced => self.sync(),
-        }
-    }
-
-    fn sync(&self) -> Result<(), EngineError> {
-        self.power.spend_on("sync")?;
-        if self.mistake == Some(Mistake::SyncLies) { Ok(()) } else { self.memory.sync() }
-    }
-
-    fn snapshot(&self) -> Box<dyn Read + Send + Sync> {
-        self.memory.snapshot()
-    }
-}
-
-impl Read for SimEngine {
-    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
-        self.memory.get(space, key)
-    }
-
-    fn scan(&self, space: Space, range: Range<&[u8]>, visit: Visit<'_>) -> Result<(), EngineError> {
-        if self.mistake != Some(Mistake::ScanShort) {
-            return self.memory.scan(space, range, visit);
-        }
-        let mut held: Option<(Bytes, Bytes)> = None;
-        let mut one_behind = |key: &[u8], value: Bytes| {
-            let before = held.replace((Bytes::copy_from_slice(key), value));
-            before.map_or(ControlFlow::Continue(()), |(key, value)| visit(&key, value))
-        };
-        self.memory.scan(space, range, &mut one_behind)
-    }
-
-    fn scan_back(&self, space: Space, range: Range<&[u8]>, visit: Visit<'_>) -> Result<(), EngineError> {
-        self.memory.scan_back(space, range, visit)
-    }
-}
-
 /// The witness file. Clones share it.
 #[derive(Clone, Debug)]
 struct SimFile {
     bytes: Arc<Mutex<FileBytes>>,
     power: Power,
+    bug: Option<Bug>,
 }
 
 #[derive(Debug)]
@@ -280,6 +174,9 @@ impl WitnessFile for SimFile {
 
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.power.spend()?;
+        if self.bug == Some(Bug::WitnessUnwritten) {
+            return Ok(());
+        }
         let mut file = lock(&self.bytes);
         let at = offset as usize;
         file.now.get_mut(at..at + bytes.len()).ok_or(io::ErrorKind::UnexpectedEof)?.copy_from_slice(bytes);
@@ -289,6 +186,9 @@ impl WitnessFile for SimFile {
 
     fn sync(&mut self) -> io::Result<()> {
         self.power.spend()?;
+        if matches!(self.bug, Some(Bug::AllSyncsLie | Bug::WitnessSyncLies)) {
+            return Ok(());
+        }
         let mut file = lock(&self.bytes);
         file.durable = file.now.clone();
         file.writes.clear();

@@ -2,6 +2,7 @@
 //! loop do around them in production, the world does ([`super::world`]).
 
 use super::{
+    bug::Bug,
     disk::Disk,
     network::ConnNumber,
     plan::{MILLI, Micros, Plan},
@@ -59,6 +60,8 @@ pub(super) struct Life {
     started: Micros,
     /// What its clock has jumped ahead, in milliseconds.
     pub(super) jumped: u64,
+    /// How many times as fast as it should its clock goes.
+    pace: u64,
     pub(super) boot: u64,
     local: Local,
     pub(super) shard: Shard,
@@ -109,6 +112,7 @@ impl Life {
             number: birth.number,
             started: birth.now,
             jumped: 0,
+            pace: pace(plan),
             boot: store.boot,
             local: Local {
                 node: birth.node,
@@ -176,13 +180,14 @@ impl Life {
     }
 
     /// The node's clock: milliseconds since its start, and what it jumped ahead.
-    pub(super) fn clock(&self, now: Micros) -> Millis {
-        Millis(now.saturating_sub(self.started) / MILLI + self.jumped)
+    pub(super) const fn clock(&self, now: Micros) -> Millis {
+        Millis(now.saturating_sub(self.started) * self.pace / MILLI + self.jumped)
     }
 
-    /// The moment at which the clock shows this, if it does not jump.
-    pub(super) fn moment(&self, millis: Millis) -> Micros {
-        self.started.saturating_add(millis.0.saturating_sub(self.jumped).saturating_mul(MILLI))
+    /// The moment at which the clock shows this, if it does not jump; none if it stands still.
+    pub(super) fn moment(&self, millis: Millis) -> Option<Micros> {
+        let wait = millis.0.saturating_sub(self.jumped).saturating_mul(MILLI);
+        wait.checked_div(self.pace).map(|wait| self.started.saturating_add(wait))
     }
 
     /// The clock of its connections.
@@ -210,6 +215,14 @@ impl Life {
             return Known::Stranger;
         }
         Known::Peer { store: self.registry.peer(node).map(StoreId) }
+    }
+}
+
+fn pace(plan: &Plan) -> u64 {
+    match plan.bug {
+        Some(Bug::ClockStands) => 0,
+        Some(Bug::ClockRaces) => 50,
+        _ => 1,
     }
 }
 

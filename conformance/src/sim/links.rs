@@ -1,10 +1,11 @@
 //! The connections of nodes: in production the port's tasks. Each end is a [`Session`] of production; here is who dials, and what a node is told.
 
 use super::{
+    bug::Bug,
     disk::Loss,
     life::{conn_id, session_limits},
     network::{ConnNumber, Packet, Side},
-    plan::{Bug, MILLI, Micros, SECOND},
+    plan::{MILLI, Micros, SECOND},
     world::{Event, World},
 };
 use rand::RngExt;
@@ -63,7 +64,10 @@ impl World {
             // Nobody listens there, or not any more.
             Packet::Open => self.gone(conn, to),
             Packet::Bytes(_) | Packet::Close if self.life(node, life).is_none() => self.gone(conn, to),
-            Packet::Bytes(bytes) => self.receive(conn, to, &bytes),
+            Packet::Bytes(mut bytes) => {
+                self.spoiler.bytes(self.busy && self.events() % 500 == 499, &mut bytes);
+                self.receive(conn, to, &bytes);
+            }
             Packet::Close => self.closed_by_other(conn, to),
         }
     }
@@ -126,6 +130,7 @@ impl World {
         if let Some(identity) = identity {
             self.remember_store(id, life, peer, identity.store.0);
         }
+        let untold = self.plan.bug == Some(Bug::UpUntold);
         let Some(current) = self.life(id, life) else { return };
         match side {
             Side::Acceptor => {
@@ -135,6 +140,7 @@ impl World {
                 // It lives: do not sit out the rest of a long wait.
                 self.at(self.now, Event::Dial { node: id, life, peer });
             }
+            Side::Dialer if untold => {}
             Side::Dialer if version == Version::Legacy => current.inbox.push(Input::LegacyUp { peer, conn: conn_id(conn) }),
             Side::Dialer if current.unsettled.contains_key(&peer) => drop(current.held_up.insert(peer)),
             Side::Dialer => current.inbox.push(Input::PeerUp(peer)),
@@ -168,10 +174,9 @@ impl World {
 
     fn frames(&mut self, conn: ConnNumber, side: Side, mut frames: Vec<Frame>) {
         let (twice, due) = (self.plan.bug == Some(Bug::FramesTwice), Bug::is_due(self.events()));
-        match self.plan.bug {
-            Some(Bug::FramesLost) if due => return,
-            Some(Bug::FrameFlipped) if due => frames.iter_mut().take(1).for_each(flip),
-            _ => {}
+        self.spoiler.frames(due, &self.plan.groups, &mut frames);
+        if frames.is_empty() {
+            return;
         }
         let wrong_sender = (self.plan.bug == Some(Bug::WrongSender)).then(|| self.plan.members());
         let Some(end) = self.network.conns.get_mut(&conn).map(|conn| conn.end(side)) else { return };
@@ -245,7 +250,7 @@ impl World {
     fn detach(&mut self, conn: ConnNumber, side: Side) {
         let Some(end) = self.network.conns.get_mut(&conn).map(|conn| conn.end(side)) else { return };
         end.closed = true;
-        let (id, life, remote) = (end.node, end.life, end.remote);
+        let (id, life, remote, untold) = (end.node, end.life, end.remote, self.plan.bug == Some(Bug::DownUntold));
         let Some(current) = self.life(id, life) else { return };
         match (side, remote) {
             (Side::Dialer, remote) => {
@@ -253,6 +258,7 @@ impl World {
                 current.dialled.remove(&peer);
                 current.held_up.remove(&peer);
                 match remote {
+                    Some(_) if untold => {}
                     Some(Remote::Node { version: Version::Extended, .. }) => current.inbox.push(Input::PeerDown(peer)),
                     Some(Remote::Node { version: Version::Legacy, .. }) => {
                         current.inbox.push(Input::LegacyDown { peer, conn: conn_id(conn) });
@@ -284,12 +290,4 @@ impl World {
             }
         }
     }
-}
-
-/// Flips a bit in the middle of a frame's body.
-fn flip(frame: &mut Frame) {
-    let mut body = frame.body.to_vec();
-    let middle = body.len() / 2;
-    body.iter_mut().skip(middle).take(1).for_each(|byte| *byte ^= 1);
-    frame.body = body.into();
 }

@@ -8,15 +8,20 @@
 //!
 //! A failing run is made small by leaving out faults ([`shrink`]), and told as one command.
 
+pub mod bug;
 mod clients;
 mod disk;
+mod engine;
 mod evidence;
 mod faults;
 mod finish;
+pub mod hunt;
 mod life;
 mod links;
 mod network;
 pub mod plan;
+pub mod planted;
+mod spoil;
 mod turns;
 mod world;
 

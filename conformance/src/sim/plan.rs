@@ -1,6 +1,7 @@
 //! What a seed draws before a run begins: the cluster, its clients, and every fault with its moment. A fault can be left out without a change of the
 //! others, which is how a failing run is made small.
 
+use super::bug::Bug;
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use roadstead_spec::{GroupId, NodeId};
 use std::fmt;
@@ -80,69 +81,6 @@ pub struct Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:8.3} s: node {} {:?} for {} ms", self.at as f64 / 1e6, self.node, self.kind, self.lasts / MILLI)
-    }
-}
-
-/// A mistake put into what lies around the nodes, to show that it is noticed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bug {
-    /// A sync of the log database does nothing.
-    LogSyncLies,
-    /// A sync of the state database does nothing.
-    StateSyncLies,
-    /// Writes are reported durable before they are made so.
-    EarlyDurable,
-    /// Frames are handed over twice.
-    FramesTwice,
-    /// Linearizable reads are asked as stale ones.
-    StaleReads,
-    /// The disk of a node is wiped at a restart, and the node comes back under its old id and store.
-    WipedDisk,
-    /// Completions of the disk come twice.
-    DurableTwice,
-    /// The last completion of each round is forgotten.
-    DurableLost,
-    /// One of fifty batches is not written into the log database, and nobody hears of it.
-    LogWriteLost,
-    /// Nothing is deleted from the log database: no truncation, no compaction.
-    LogDeletesLost,
-    /// A batch of the log database is written change by change, and the power may fail between them.
-    LogBatchTorn,
-    /// Whoever reads several items of the log database does not get the last one.
-    LogScanShort,
-    /// One of fifty batches is not written into the state database.
-    StateWriteLost,
-    /// A batch of the state database is written change by change.
-    StateBatchTorn,
-    /// What the disk is given in one round it does in the wrong order.
-    SubmissionsReversed,
-    /// Of several writes in one round the first is forgotten.
-    SubmissionLost,
-    /// Completions of a round come in the wrong order.
-    DurableReversed,
-    /// One of fifty answers of the applier is forgotten.
-    DoneLost,
-    /// Answers of the applier come in the wrong order.
-    DoneReversed,
-    /// Whoever reads back from the log gets what follows instead.
-    ReadsShifted,
-    /// Frames are taken for those of another peer.
-    WrongSender,
-    /// In one of fifty batches of frames a bit of the first is flipped.
-    FrameFlipped,
-    /// One of a thousand pieces of the records is missing.
-    RecordLost,
-    /// No mistake: one of fifty batches of frames is lost, which nodes must stand.
-    FramesLost,
-}
-
-/// For mistakes that happen now and then.
-const OFTEN: u64 = 50;
-
-impl Bug {
-    /// Whether a mistake that happens now and then happens the `count`th time.
-    pub(super) const fn is_due(count: u64) -> bool {
-        count % OFTEN == OFTEN - 1
     }
 }
 

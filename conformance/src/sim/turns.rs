@@ -1,10 +1,11 @@
 //! What is around a node's machines: in production its event loop and its threads.
 
 use super::{
+    bug::Bug,
     disk::Loss,
     life::{Life, REGISTRY_TICKETS},
     network::{Packet, Side},
-    plan::{Bug, MILLI, Micros},
+    plan::{MILLI, Micros},
     world::{Event, World},
 };
 use rand::RngExt;
@@ -13,7 +14,7 @@ use roadstead::{
     shard::{Input, Lifecycle, Millis, Outputs},
     store::Completion,
 };
-use roadstead_spec::{GroupId, Index, NodeId};
+use roadstead_spec::{GroupId, NodeId};
 use std::time::Duration;
 
 /// Longest time between an input and the turn that sees it.
@@ -35,7 +36,7 @@ impl World {
     }
 
     pub(super) fn turn_due(&mut self, id: NodeId, life: u64) {
-        let now = self.now;
+        let (now, no_room) = (self.now, self.plan.bug == Some(Bug::NoRoom));
         let Some(current) = self.life(id, life) else { return };
         // A turn that was moved forward leaves its old place on the calendar.
         if current.wake.is_none_or(|moment| moment > now) || self.postponed(id, || Event::Turn { node: id, life }) {
@@ -43,14 +44,15 @@ impl World {
         }
         let Some(current) = self.life(id, life) else { return };
         current.wake = None;
-        let (clock, has_room) = (current.clock(now), current.has_room());
+        let (clock, has_room) = (current.clock(now), current.has_room() && !no_room);
         let outputs = current.shard.turn(clock, has_room, &mut current.inbox);
         self.carry_out(id, life, outputs);
         let Some(current) = self.life(id, life) else { return };
         let deadline = current.shard.next_deadline();
-        if deadline != Millis::NEVER {
-            let moment = current.moment(deadline).max(now + 1);
-            self.wake_at(id, life, moment);
+        if deadline != Millis::NEVER
+            && let Some(moment) = current.moment(deadline)
+        {
+            self.wake_at(id, life, moment.max(now + 1));
         }
     }
 
@@ -80,7 +82,9 @@ impl World {
             let moment = self.disk_moment(id);
             self.at(moment, Event::Read { node: id, life });
         }
-        for (token, response) in outputs.local {
+        let mut replies = outputs.local;
+        self.spoiler.replies(&mut replies);
+        for (token, response) in replies {
             self.answer(token, &response);
         }
         for lifecycle in outputs.lifecycle {
@@ -154,23 +158,15 @@ impl World {
         if self.postponed(id, || Event::Disk { node: id, life }) {
             return;
         }
-        let bug = self.plan.bug;
+        let due = Bug::is_due(self.events());
         let Some(current) = self.life(id, life) else { return };
         let mut round = std::mem::take(&mut current.round);
-        match bug {
-            Some(Bug::SubmissionsReversed) => round.reverse(),
-            Some(Bug::SubmissionLost) if round.len() > 1 => drop(round.remove(0)),
-            _ => {}
-        }
+        let omitted = self.spoiler.round(due, &mut round);
+        let Some(current) = self.life(id, life) else { return };
         match current.storage.turn(&mut round) {
-            Ok(mut completions) => {
-                match bug {
-                    Some(Bug::EarlyDurable) => completions.clear(),
-                    Some(Bug::DurableLost) => drop(completions.pop()),
-                    Some(Bug::DurableReversed) => completions.reverse(),
-                    Some(Bug::DurableTwice) => completions.extend(completions.clone()),
-                    _ => {}
-                }
+            Ok(written) => {
+                let mut completions = [omitted, written].concat();
+                self.spoiler.completions(&mut completions);
                 self.durable(id, life, completions);
                 self.start_disk(id, life);
             }
@@ -215,7 +211,7 @@ impl World {
     }
 
     pub(super) fn apply(&mut self, id: NodeId, life: u64) {
-        let now = self.now;
+        let (now, due) = (self.now, Bug::is_due(self.events()));
         let Some(current) = self.life(id, life) else { return };
         // A turn that was moved forward leaves its old place on the calendar.
         if current.apply_at.is_none_or(|moment| moment > now) || self.postponed(id, || Event::Apply { node: id, life }) {
@@ -224,8 +220,14 @@ impl World {
         let Some(current) = self.life(id, life) else { return };
         current.apply_at = None;
         let clock = current.since_start(now);
-        match current.applier.turn(clock, &mut current.jobs) {
-            Ok(done) => self.done(id, life, done),
+        let mut jobs = std::mem::take(&mut current.jobs);
+        let mut answers = self.spoiler.jobs((id, life), due, &mut jobs);
+        let Some(current) = self.life(id, life) else { return };
+        match current.applier.turn(clock, &mut jobs) {
+            Ok(done) => {
+                answers.extend(done);
+                self.done(id, life, answers);
+            }
             Err(error) => return self.disk_failed(id, &error.to_string()),
         }
         self.want_sync(id, life);
@@ -262,11 +264,8 @@ impl World {
     }
 
     fn done(&mut self, id: NodeId, life: u64, mut done: Vec<Done>) {
-        match self.plan.bug {
-            Some(Bug::DoneReversed) => done.reverse(),
-            Some(Bug::DoneLost) if Bug::is_due(self.events()) => drop(done.pop()),
-            _ => {}
-        }
+        let due = Bug::is_due(self.events());
+        self.spoiler.done(id, due, &mut done);
         if !done.is_empty()
             && let Some(current) = self.life(id, life)
         {
@@ -279,13 +278,15 @@ impl World {
         if self.postponed(id, || Event::Read { node: id, life }) {
             return;
         }
-        let shifted = self.plan.bug == Some(Bug::ReadsShifted);
-        let Some(current) = self.life(id, life) else { return };
+        let spoiler = &self.spoiler;
+        let Some(current) = self.nodes[id.0 as usize - 1].life.as_mut().filter(|current| current.number == life) else { return };
         let Some(read) = current.reads.pop_front() else { return };
-        let from = if shifted { Index(read.from.0 + 1) } else { read.from };
-        let entries = current.reader.read(read.key.local, from, read.entries_max, read.bytes_max);
-        current.inbox.push(Input::LogRead { read, entries: entries.map_err(|error| error.to_string()) });
-        self.wake(id, life);
+        let from = spoiler.read_from(read.from);
+        let mut entries = current.reader.read(read.key.local, from, read.entries_max, read.bytes_max);
+        if spoiler.read(entries.as_deref_mut().unwrap_or_default()) {
+            current.inbox.push(Input::LogRead { read, entries: entries.map_err(|error| error.to_string()) });
+            self.wake(id, life);
+        }
     }
 
     /// Ends a node in order: no request is taken in any more, the disk does what waits for it, and the last record says so.

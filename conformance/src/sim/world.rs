@@ -2,12 +2,14 @@
 //! run, event by event and byte by byte.
 
 use super::{
+    bug::Bug,
     clients::{Clients, Sent},
     disk::{Disk, Loss},
     evidence::Evidence,
     life::{Birth, Life, NoStart},
     network::{ConnNumber, Network, Side},
-    plan::{Bug, Fault, Micros, Plan, SECOND},
+    plan::{Fault, Micros, Plan, SECOND},
+    spoil::Spoiler,
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use roadstead::shard::{Input, Operation, Rejection, ReplyTo, Request, Response};
@@ -19,6 +21,9 @@ const PATIENCE_MS: u64 = 3_000;
 
 /// Requests without a history are numbered from here on, by node.
 const PROBES: u64 = 1 << 62;
+
+/// Marks the second request of a client that asks twice: nobody waits for its answer.
+const TWICE: u64 = 1 << 61;
 
 /// What happens at a moment.
 #[derive(Debug)]
@@ -89,6 +94,8 @@ pub(super) struct Node {
     pub(super) kept_down: usize,
     /// It may not take part any more.
     pub(super) refused: Option<String>,
+    /// A copy of its disk as it was at its previous end: kept for a planted mistake.
+    backup: Option<Disk>,
 }
 
 /// A run.
@@ -103,6 +110,7 @@ pub(super) struct World {
     /// Answers to probes.
     pub(super) probed: Vec<(NodeId, Response)>,
     pub(super) evidence: Evidence,
+    pub(super) spoiler: Spoiler,
     pub(super) rng: StdRng,
     lives: u64,
     /// Clients ask, faults begin.
@@ -121,6 +129,7 @@ impl World {
             damaged: None,
             kept_down: 0,
             refused: None,
+            backup: None,
         };
         let mut world = Self {
             now: 0,
@@ -131,6 +140,7 @@ impl World {
             clients: Clients::new(&plan),
             probed: Vec::new(),
             evidence: Evidence::new(plan.members(), folder),
+            spoiler: Spoiler::new(plan.bug),
             rng: seeded(0x0077_0e1d),
             lives: 0,
             busy: true,
@@ -215,7 +225,7 @@ impl World {
 
     /// Puts a request into a node's inbox.
     pub(super) fn ask(&mut self, sent: Sent) {
-        let now = self.now;
+        let (now, twice) = (self.now, self.plan.bug == Some(Bug::RequestTwice));
         let Sent { token, node, group, asked } = sent;
         let Some(life) = self.node(node).life.as_mut().filter(|life| life.opening.is_empty()) else {
             let refused = Response::Rejected(Rejection::ShuttingDown);
@@ -224,6 +234,9 @@ impl World {
         let deadline = life.clock(now).plus(PATIENCE_MS);
         let request = Request { operation: asked, deadline, reply: ReplyTo::Local(token) };
         let number = life.number;
+        if twice && matches!(request.operation, Operation::Write(_)) {
+            life.inbox.push(Input::Local { group, request: Request { reply: ReplyTo::Local(TWICE | token), ..request.clone() } });
+        }
         life.inbox.push(Input::Local { group, request });
         self.wake(node, number);
     }
@@ -259,7 +272,9 @@ impl World {
         }
         self.lives += 1;
         let (number, seed) = (self.lives, self.rng.random());
-        let birth = Birth { node: id, number, now: self.now, seed, policy: self.node(id).policy };
+        let other = NodeId(id.0 % self.plan.nodes + 1);
+        let is_other = self.plan.bug == Some(Bug::OtherNodesId) && number > u64::from(self.plan.nodes);
+        let birth = Birth { node: if is_other { other } else { id }, number, now: self.now, seed, policy: self.node(id).policy };
         let begun = Life::begin(&self.nodes[id.0 as usize - 1].disk, &self.plan, &birth);
         match begun {
             Ok(life) => {
@@ -288,7 +303,14 @@ impl World {
             self.drop_connections(id, life.number, loss);
         }
         let disk = self.nodes[id.0 as usize - 1].disk.after(loss, &mut self.rng);
-        self.node(id).disk = if self.plan.bug == Some(Bug::WipedDisk) { Disk::new(self.plan.bug) } else { disk };
+        self.node(id).disk = match self.plan.bug {
+            Some(Bug::WipedDisk) => Disk::new(self.plan.bug),
+            Some(Bug::OldBackup) => {
+                let copy = disk.after(Loss::Process, &mut self.rng);
+                self.node(id).backup.replace(copy).unwrap_or(disk)
+            }
+            _ => disk,
+        };
         if life.is_none() {
             return;
         }
