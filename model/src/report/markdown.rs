@@ -12,6 +12,8 @@ Written by `cargo run --release -p roadstead-model -- mutants --markdown docs/mu
 Each row is a mistake that a real system made, put back into the functions that production runs, from outside. A mutant is killed when a search finds a
 way to break a law that its row names. Breadth-first search gives the shortest way; a random walk's is reduced until nothing can be left out; a
 script is a story that search does not find within its budget. Negative controls are changes that are no mistakes: nothing may convict them.
+
+Mistakes of the disk, the host, the port and the clients have [a document of their own](mutants-of-the-runtime.md).
 ";
 
 /// A story of so many sentences is shown whole; of a longer one, the beginning and the end.
