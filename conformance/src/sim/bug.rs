@@ -167,12 +167,8 @@ bugs! {
     BytesFlipped,
     /// nodes are not told that a connection broke
     DownUntold,
-    /// chunks of snapshots arrive twice
-    ChunkTwice,
     /// one of three chunks of snapshots is damaged before it is stored
     ChunkDamaged,
-    /// nothing is deleted from the state database
-    StateDeletesLost,
     /// a sync of the witness file does nothing
     WitnessSyncLies,
 }

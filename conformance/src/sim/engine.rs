@@ -70,7 +70,6 @@ impl Mistake {
             Bug::StateSyncLies => Some(Self::SyncLies),
             Bug::StateWriteLost => Some(Self::WriteLost),
             Bug::StateBatchTorn => Some(Self::BatchTorn),
-            Bug::StateDeletesLost => Some(Self::DeletesLost),
             Bug::StateScanShort => Some(Self::ScanShort),
             Bug::AppliedAhead => Some(Self::Unwritten(Purpose::StateData, Often::NowAndThen)),
             Bug::AppliedBehind => Some(Self::Unwritten(Purpose::StateApplied, Often::Always)),

@@ -114,8 +114,6 @@ pub const CONTROLS: &[Planted] = &[
     control(Bug::FramesReversed, 2),
     control(Bug::BytesFlipped, 1),
     control(Bug::DownUntold, 2),
-    control(Bug::ChunkTwice, 7),
     control(Bug::ChunkDamaged, 7),
-    control(Bug::StateDeletesLost, 7),
     control(Bug::WitnessSyncLies, 7),
 ];

@@ -68,8 +68,8 @@ impl Spoiler {
         let Some(bug) = self.bug else { return Vec::new() };
         match bug {
             Bug::ReadTooEarly => self.answer_reads_first(life, jobs),
-            Bug::ApplyTwice | Bug::ChunkTwice => {
-                *jobs = jobs.drain(..).flat_map(|job| [again(bug, &job), Some(job)]).flatten().collect();
+            Bug::ApplyTwice => {
+                *jobs = jobs.drain(..).flat_map(|job| [applied_again(&job), Some(job)]).flatten().collect();
             }
             Bug::EntriesReversed => jobs.iter_mut().filter_map(applied).for_each(|entries| entries.reverse()),
             Bug::EntrySkipped if due => {
@@ -223,16 +223,9 @@ const fn applied(job: &mut Job) -> Option<&mut Vec<Entry>> {
     }
 }
 
-fn again(bug: Bug, job: &Job) -> Option<Job> {
-    let Job::Group(key, work) = job else { return None };
-    let work = match (bug, work) {
-        (Bug::ApplyTwice, Work::Apply { first, entries, answers_from }) => {
-            Work::Apply { first: *first, entries: entries.clone(), answers_from: *answers_from }
-        }
-        (Bug::ChunkTwice, Work::StageChunk { transfer, chunk }) => Work::StageChunk { transfer: *transfer, chunk: chunk.clone() },
-        _ => return None,
-    };
-    Some(Job::Group(*key, work))
+fn applied_again(job: &Job) -> Option<Job> {
+    let Job::Group(key, Work::Apply { first, entries, answers_from }) = job else { return None };
+    Some(Job::Group(*key, Work::Apply { first: *first, entries: entries.clone(), answers_from: *answers_from }))
 }
 
 fn spoil_chunk(bug: Bug, transfer: TransferId, chunk: &mut Chunk) {
