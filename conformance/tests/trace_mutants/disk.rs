@@ -185,7 +185,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     ("the core hears twice that a write is durable", &[Rule::Duty3], |tape, share| {
         repeat(tape, share, |fact| stepped(fact, |event| matches!(event, Event::Persisted { .. })))
     }),
-    ("the core does not hear that a write is durable", &[Rule::Duty1, Rule::Duty3], |tape, share| {
+    ("the core does not hear that a write is durable", &[Rule::Duty1, Rule::Duty3, Rule::Duty5], |tape, share| {
         drop_one(tape, share, |fact| stepped(fact, |event| matches!(event, Event::Persisted { .. })))
     }),
     ("the disk did not say that a write is durable", &[Rule::Duty1, Rule::Duty3, Rule::Duty5], |tape, share| {
