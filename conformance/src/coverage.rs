@@ -8,7 +8,8 @@ use roadstead_model::raft::coverage::Outcome;
 use roadstead_spec::{
     dispatch::Unroutable,
     raft::{Effect, Event, Message},
-    trace::{Dispatched, Fact},
+    trace::{Dispatched, Fact, Linked},
+    wire::Version,
 };
 use serde::{Serialize, ser::SerializeMap};
 use std::fmt;
@@ -33,6 +34,9 @@ kinds!(dispatched_kind, DISPATCHED, Dispatched,
     Dispatched::Register { refused: None, .. } => "Register", Dispatched::Register { refused: Some(_), .. } => "RegisterRefused",
     Dispatched::Remove { .. } => "Remove", Dispatched::Refuse { why: Unroutable::NoSuchGroup(_), .. } => "NoSuchGroup",
     Dispatched::Refuse { why: Unroutable::WrongIncarnation { .. }, .. } => "WrongIncarnation");
+kinds!(linked_kind, LINKS, Linked,
+    Linked { dialled: true, version: Version::Extended, .. } => "DialledExtended", Linked { dialled: true, version: Version::Legacy, .. } => "DialledLegacy",
+    Linked { dialled: false, version: Version::Extended, .. } => "AcceptedExtended", Linked { dialled: false, version: Version::Legacy, .. } => "AcceptedLegacy");
 kinds!(event_kind, EVENTS, Event,
     Event::Receive { .. } => "Receive", Event::Propose { .. } => "Propose", Event::Read { .. } => "Read", Event::ElectionTimeout => "ElectionTimeout",
     Event::MinimumTimeout => "MinimumTimeout", Event::HeartbeatTimeout => "HeartbeatTimeout", Event::Persisted { .. } => "Persisted",
@@ -51,7 +55,7 @@ kinds!(effect_kind, EFFECTS, Effect,
 /// Counts per kind, in the order of the lists above.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Coverage {
-    tables: [(&'static str, Vec<(&'static str, u64)>); 5],
+    tables: [(&'static str, Vec<(&'static str, u64)>); 6],
     /// How often each rule decided how, in which role; empty unless that was counted.
     pub outcomes: Vec<(Outcome, u64)>,
 }
@@ -65,6 +69,7 @@ impl Default for Coverage {
             table("messages received", MESSAGES),
             table("effects", EFFECTS),
             table("dispatcher", DISPATCHED),
+            table("links", LINKS),
         ];
         Self { tables, outcomes: Vec::new() }
     }
@@ -84,6 +89,10 @@ impl Coverage {
 
     pub(crate) fn count_dispatched(&mut self, step: &Dispatched) {
         self.add(4, dispatched_kind(step));
+    }
+
+    pub(crate) fn count_linked(&mut self, linked: &Linked) {
+        self.add(5, linked_kind(linked));
     }
 
     /// How often a kind appeared, in any of the tables.

@@ -4,7 +4,8 @@ use roadstead_spec::{
     EntryId, Index,
     outbox::Write,
     raft::{Append, Effect, Event, Gate, HardState, Message, Role, Slice},
-    trace::{Content, Dispatched, Fact, Record, What, Written},
+    trace::{Content, Dispatched, Fact, Linked, Record, What, Written},
+    wire::Version,
 };
 
 /// A whole record.
@@ -14,6 +15,12 @@ pub fn record(record: &Record) -> String {
         What::Ended => "the process ends in order".to_owned(),
         What::Group { group, fact, .. } => format!("group {group}: {}", self::fact(fact)),
         What::Dispatched(step) => dispatched(step),
+        What::Linked(Linked { peer, boot, dialled, version }) => format!(
+            "{} node {peer}{}, and both speak the {} header",
+            if *dialled { "has dialled" } else { "was dialled by" },
+            boot.map_or_else(String::new, |boot| format!(" (boot {boot})")),
+            if *version == Version::Extended { "extended" } else { "legacy" }
+        ),
     };
     format!("{} node {} {what}", record.sequence, record.node)
 }

@@ -28,6 +28,8 @@ pub enum Rule {
     Duty6,
     /// The dispatcher's steps, executed again, are the same; who hears something is registered.
     Dispatch,
+    /// Both ends of a link agree, and what is received comes over one.
+    Link,
 }
 
 impl fmt::Display for Rule {
@@ -42,6 +44,7 @@ impl fmt::Display for Rule {
             Self::Duty4 => "DUTY-4 (bytes and ids belong together)",
             Self::Duty5 => "DUTY-5 (each effect once, commands in order)",
             Self::Duty6 => "DUTY-6 (received means sent)",
+            Self::Link => "LINK (both ends speak one version; only who is linked is heard)",
             Self::Dispatch => "DISPATCH (to registered groups, and refused for a reason)",
         })
     }

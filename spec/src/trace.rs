@@ -10,7 +10,8 @@
 //! 4. compares what the node says that it did with those actions.
 //!
 //! and for each (node, boot) executes every [`Dispatched`] again, on a registry that is empty when the boot begins: each gives the same, and a group that hears
-//! something is registered.
+//! something is registered. Of two boots, all [`Linked`] at both ends tell one version, for a negotiation is a function of both; and what is received comes
+//! from who is linked, in the bodies of its version.
 //!
 //! The duties of the runtime are judged from these records:
 //!
@@ -33,6 +34,7 @@ pub use digest::Digest;
 use crate::dispatch::{NotRegistered, Unroutable};
 use crate::outbox::{Ticket, Write};
 use crate::raft::{Effect, Event, HardState, Message, Params, State};
+use crate::wire::Version;
 use crate::{EntryId, GroupId, Incarnation, Index, NodeId, Term};
 use alloc::{boxed::Box, vec::Vec};
 use serde::{Deserialize, Serialize};
@@ -74,6 +76,21 @@ pub enum What {
     Ended,
     /// The dispatcher did something.
     Dispatched(Dispatched),
+    /// A connection with a peer was negotiated.
+    Linked(Linked),
+}
+
+/// What a negotiation came to at this end, before anything that the connection carries is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Linked {
+    /// Who is at the other end.
+    pub peer: NodeId,
+    /// The boot of its process, as it says itself; the legacy header says none.
+    pub boot: Option<u64>,
+    /// Whether this node dialled.
+    pub dialled: bool,
+    /// What the connection speaks.
+    pub version: Version,
 }
 
 /// A step of the dispatcher ([`crate::dispatch::Registry`]), in the order in which it was taken on the node. A frame that found its mailbox is a

@@ -5,6 +5,7 @@ mod contents;
 mod disk;
 mod dispatcher;
 mod history;
+mod links;
 mod mail;
 mod member;
 mod sends;
@@ -18,6 +19,7 @@ use committed::Committed;
 use contents::Contents;
 use dispatcher::Dispatcher;
 use history::History;
+use links::Links;
 use mail::{Mail, Parcel};
 use member::Member;
 use roadstead_model::raft::Build;
@@ -37,7 +39,7 @@ pub type Seat = (NodeId, GroupId, Incarnation);
 pub(crate) fn seat(record: &Record) -> Option<Seat> {
     match &record.what {
         What::Group { group, incarnation, .. } => Some((record.node, *group, *incarnation)),
-        What::Booted { .. } | What::Ended | What::Dispatched(_) => None,
+        What::Booted { .. } | What::Ended | What::Dispatched(_) | What::Linked(_) => None,
     }
 }
 
@@ -51,6 +53,7 @@ pub struct Judge {
     members: HashMap<Seat, Member>,
     /// Of each node's newest boot.
     dispatchers: HashMap<NodeId, Dispatcher>,
+    links: Links,
     /// Next sequence number of each node's boot.
     expected: HashMap<NodeId, (u64, u64)>,
     contents: HashMap<(GroupId, Incarnation), Contents>,
@@ -77,6 +80,7 @@ impl Judge {
             witnesses,
             members: HashMap::new(),
             dispatchers: HashMap::new(),
+            links: Links::default(),
             expected: HashMap::new(),
             contents: HashMap::new(),
             histories: HashMap::new(),
@@ -138,10 +142,11 @@ impl Judge {
         if let Some(parcel) = self.parcel(&record) {
             ensure(Rule::Duty6, self.mail.take(&parcel), || Self::nobody_sent(&record).why)?;
         }
-        let Record { node, what, .. } = record;
+        let Record { node, boot, what, .. } = record;
         match what {
             What::Booted { .. } => {
                 self.dispatchers.insert(node, Dispatcher::default());
+                self.links.boots(node);
                 Ok(())
             }
             What::Ended => Ok(()),
@@ -149,7 +154,12 @@ impl Judge {
                 self.coverage.count_dispatched(&step);
                 self.dispatchers.entry(node).or_default().hear(&step)
             }
+            What::Linked(linked) => {
+                self.coverage.count_linked(&linked);
+                self.links.hear((node, boot), &linked)
+            }
             What::Group { group, incarnation, fact } => {
+                self.links.carries(node, &fact)?;
                 self.dispatchers.entry(node).or_default().lets(group, incarnation, &fact)?;
                 self.coverage.count(&fact);
                 self.fact((node, group, incarnation), fact)

@@ -112,7 +112,7 @@ impl Evidence {
         recent.push_back(print::record(&record));
         let group = match &record.what {
             What::Group { group, .. } => format!(", group {group}"),
-            What::Booted { .. } | What::Ended | What::Dispatched(_) => String::new(),
+            What::Booted { .. } | What::Ended | What::Dispatched(_) | What::Linked(_) => String::new(),
         };
         if let Err(broken) = self.judge.hear(record) {
             self.violated(Some(id), format!("node {id}{group}: {}: {}", broken.rule, broken.why));

@@ -16,7 +16,7 @@ use roadstead::{
     },
     shard::Input,
 };
-use roadstead_spec::{NodeId, wire::Version};
+use roadstead_spec::{NodeId, trace::Linked, wire::Version};
 
 /// Longest wait before a peer is dialled again.
 const REDIAL_MAX: Micros = 300 * MILLI;
@@ -132,6 +132,8 @@ impl World {
         }
         let untold = self.plan.bug == Some(Bug::UpUntold);
         let Some(current) = self.life(id, life) else { return };
+        let (boot, dialled) = (identity.map(|identity| identity.boot), side == Side::Dialer);
+        current.inbox.push(Input::Linked(Linked { peer, boot, dialled, version }));
         match side {
             Side::Acceptor => {
                 if let Some(older) = current.accepted.insert(peer, conn) {

@@ -6,6 +6,7 @@ mod content;
 mod damage;
 mod disk;
 mod dispatch;
+mod links;
 mod stream;
 #[path = "../support/mod.rs"]
 mod support;
@@ -56,7 +57,7 @@ fn every_damage_is_rejected_for_its_reason() {
     println!("{} records", untouched.figures.records);
     let (mut survivors, mut unseen, mut killed): (Vec<String>, Vec<&str>, BTreeMap<Rule, usize>) = Default::default();
     let mut kinds = 0;
-    for (name, rules, damage) in [stream::MUTANTS, disk::MUTANTS, content::MUTANTS, dispatch::MUTANTS].concat() {
+    for (name, rules, damage) in [stream::MUTANTS, disk::MUTANTS, content::MUTANTS, dispatch::MUTANTS, links::MUTANTS].concat() {
         let mut done = 0;
         for share in [10, 50, 90].map(Share) {
             let mut mutant = tape.clone();

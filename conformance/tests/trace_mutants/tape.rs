@@ -65,7 +65,7 @@ impl Tape {
     pub(crate) fn fact_mut(&mut self, (boot, record): At) -> &mut Fact {
         match &mut self.boots[boot].records[record].what {
             What::Group { fact, .. } => fact,
-            What::Booted { .. } | What::Ended | What::Dispatched(_) => panic!("no fact"),
+            What::Booted { .. } | What::Ended | What::Dispatched(_) | What::Linked(_) => panic!("no fact"),
         }
     }
 
@@ -91,7 +91,7 @@ impl Tape {
 fn fact(record: &Record) -> Option<&Fact> {
     match &record.what {
         What::Group { fact, .. } => Some(fact),
-        What::Booted { .. } | What::Ended | What::Dispatched(_) => None,
+        What::Booted { .. } | What::Ended | What::Dispatched(_) | What::Linked(_) => None,
     }
 }
 
@@ -99,6 +99,6 @@ fn fact(record: &Record) -> Option<&Fact> {
 pub(crate) fn seat(record: &Record) -> Option<(roadstead_spec::GroupId, roadstead_spec::Incarnation)> {
     match &record.what {
         What::Group { group, incarnation, .. } => Some((*group, *incarnation)),
-        What::Booted { .. } | What::Ended | What::Dispatched(_) => None,
+        What::Booted { .. } | What::Ended | What::Dispatched(_) | What::Linked(_) => None,
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     trace::{Dumps, TraceFile},
 };
 use bytes::Bytes;
-use roadstead_spec::{GroupId, Incarnation, NodeId, wire::Version};
+use roadstead_spec::{GroupId, Incarnation, NodeId, trace::Linked, wire::Version};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -286,6 +286,8 @@ impl EventLoop {
     fn take_port(&mut self, event: PortEvent) {
         match event {
             PortEvent::PeerUp { peer, via, conn, identity, version } => {
+                let dialled = via == Via::Dialled;
+                self.inbox.push(Input::Linked(Linked { peer, boot: identity.map(|identity| identity.boot), dialled, version }));
                 if let Some(identity) = identity {
                     self.remember_store(peer, identity.store);
                 }

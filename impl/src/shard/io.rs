@@ -8,7 +8,7 @@ use crate::{
     trace::Dump,
 };
 use bytes::Bytes;
-use roadstead_spec::{GroupId, Incarnation, Index, NodeId, wire::body::Consistency};
+use roadstead_spec::{GroupId, Incarnation, Index, NodeId, trace::Linked, wire::body::Consistency};
 
 /// Where an answer goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -103,6 +103,8 @@ pub enum Input {
     },
     /// The connection to a peer stands.
     PeerUp(NodeId),
+    /// A connection with a peer was negotiated, whichever side dialled; before anything that it carries. For the records only.
+    Linked(Linked),
     /// It broke: what was in flight may be lost.
     PeerDown(NodeId),
     /// Requests of a native client that arrived with one read.

@@ -201,6 +201,7 @@ impl Shard {
             Input::PeerFrames { peer, frames } => frames.into_iter().for_each(|frame| self.peer_frame(peer, frame)),
             Input::ClientFrames { conn, frames } => frames.into_iter().for_each(|frame| self.client_frame(conn, frame)),
             Input::Local { group, request } => self.request(group, request),
+            Input::Linked(linked) => self.ctx.records.linked(linked),
             Input::PeerUp(peer) => {
                 self.ctx.links.insert(peer);
             }

@@ -4,7 +4,7 @@ use super::{dump::Dump, recorder::Recorder, ring::Ring};
 use roadstead_spec::{
     GroupId, Incarnation,
     raft::Event,
-    trace::{Dispatched, Fact},
+    trace::{Dispatched, Fact, Linked},
 };
 
 /// Keeps records. Never both ways at once: a trace file holds what a ring would, up to the same record.
@@ -40,6 +40,13 @@ impl Keeper {
     pub(crate) fn dispatched(&mut self, step: impl FnOnce() -> Dispatched) {
         if let Self::File(recorder) = self {
             recorder.dispatched(step());
+        }
+    }
+
+    /// Records that a connection with a peer was negotiated.
+    pub(crate) fn linked(&mut self, linked: Linked) {
+        if let Self::File(recorder) = self {
+            recorder.linked(linked);
         }
     }
 

@@ -5,7 +5,7 @@ use crate::store::entry::Entry;
 use roadstead_spec::{
     GroupId, Incarnation, Index,
     raft::Event,
-    trace::{Content, Digest, Dispatched, FORMAT, Fact},
+    trace::{Content, Digest, Dispatched, FORMAT, Fact, Linked},
 };
 use serde::Serialize;
 
@@ -16,6 +16,7 @@ pub(super) enum What<'a, F> {
     Group { group: GroupId, incarnation: Incarnation, fact: &'a F },
     Ended,
     Dispatched(Dispatched),
+    Linked(Linked),
 }
 
 /// [`Fact::Stepped`] by reference, with nothing but the event.
@@ -58,6 +59,11 @@ impl Recorder {
         self.put(&What::Dispatched(step));
     }
 
+    /// Records that a connection with a peer was negotiated.
+    pub(crate) fn linked(&mut self, linked: Linked) {
+        self.put(&What::Linked(linked));
+    }
+
     /// Records that the process ends in order.
     pub(crate) fn end(&mut self) {
         self.put(&What::Ended);
@@ -89,7 +95,7 @@ pub(crate) fn content<'a>(first: Index, entries: impl IntoIterator<Item = &'a En
 mod tests {
     use super::*;
     use crate::trace::{parse_frame, parse_record};
-    use roadstead_spec::{outbox::Ticket, trace};
+    use roadstead_spec::{NodeId, outbox::Ticket, trace, wire::Version};
 
     #[test]
     fn what_is_recorded_is_what_is_read() {
@@ -98,6 +104,8 @@ mod tests {
         recorder.record(GroupId::DEFAULT, Incarnation(9), &fact);
         let removed = Dispatched::Remove { group: GroupId::DEFAULT, incarnation: Incarnation(9) };
         recorder.dispatched(removed);
+        let linked = Linked { peer: NodeId(2), boot: Some(4), dialled: true, version: Version::Extended };
+        recorder.linked(linked);
         recorder.end();
         let bytes = recorder.take();
         let (mut read, mut rest) = (Vec::new(), &bytes[..]);
@@ -107,7 +115,13 @@ mod tests {
             rest = &rest[length..];
         }
         let group = trace::What::Group { group: GroupId::DEFAULT, incarnation: Incarnation(9), fact };
-        let all = [trace::What::Booted { format: FORMAT }, group, trace::What::Dispatched(removed), trace::What::Ended];
+        let all = [
+            trace::What::Booted { format: FORMAT },
+            group,
+            trace::What::Dispatched(removed),
+            trace::What::Linked(linked),
+            trace::What::Ended,
+        ];
         assert_eq!(read, (0..).zip(all).collect::<Vec<_>>());
     }
 }

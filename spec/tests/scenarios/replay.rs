@@ -62,7 +62,7 @@ impl Judge {
         let follows = last.is_some_and(|(boot, sequence)| next == (boot, sequence + 1));
         match record.what {
             What::Booted { .. } => ensure(record.sequence == 0, "a boot begins with record 0"),
-            What::Ended | What::Dispatched(_) => ensure(follows, "a record is missing or out of order"),
+            What::Ended | What::Dispatched(_) | What::Linked(_) => ensure(follows, "a record is missing or out of order"),
             What::Group { fact, .. } => {
                 ensure(follows, "a record is missing or out of order")?;
                 self.judge(record.node, fact, build)

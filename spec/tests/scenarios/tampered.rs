@@ -11,14 +11,14 @@ use roadstead_spec::{Index, Term};
 fn fact(record: &Record) -> Option<&Fact> {
     match &record.what {
         What::Group { fact, .. } => Some(fact),
-        What::Booted { .. } | What::Ended | What::Dispatched(_) => None,
+        What::Booted { .. } | What::Ended | What::Dispatched(_) | What::Linked(_) => None,
     }
 }
 
 fn fact_mut(record: &mut Record) -> Option<&mut Fact> {
     match &mut record.what {
         What::Group { fact, .. } => Some(fact),
-        What::Booted { .. } | What::Ended | What::Dispatched(_) => None,
+        What::Booted { .. } | What::Ended | What::Dispatched(_) | What::Linked(_) => None,
     }
 }
 

@@ -14,6 +14,7 @@ pub use legacy::{LegacyRequest, LegacyResponse};
 
 use super::error::WireError;
 use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
 
 /// Bytes of a version 0 request header.
 pub const RPC_REQ_HEADER_SIZE: usize = 54;
@@ -36,7 +37,7 @@ pub const MARKER_EXTENDED_REQUEST: u8 = 0x10;
 pub const MARKER_EXTENDED_RESPONSE: u8 = 0x11;
 
 /// Which layout a connection speaks; fixed by the negotiation for the connection's life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Version {
     /// Version 0: NuRaft's layout. Carries group 0 only.
