@@ -1,5 +1,5 @@
 //! Mistakes that are put into what lies around the nodes' machines, to show that a run notices them. Production code has no switch for any of them: the
-//! disk of a simulation ([`super::engine`]) and its host ([`super::spoil`]) make them.
+//! disk of a simulation (`engine.rs`) and its host (`spoil.rs`) make them.
 
 /// The kinds, each with the words that tell it: those of its documentation.
 macro_rules! bugs {

@@ -1,4 +1,4 @@
-//! The two threads around the storage machine: one commits rounds, one writes the witness; [`progress`](super::progress) says who waits for whom. Whoever
+//! The two threads around the storage machine: one commits rounds, one writes the witness; `progress.rs` says who waits for whom. Whoever
 //! submits never waits for a disk.
 
 use super::{
