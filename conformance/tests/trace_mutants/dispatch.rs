@@ -42,7 +42,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         Some(())
     }),
     ("a group is removed too early", &[Rule::Dispatch], |tape, share| {
-        let at = share.of(&tape.find(|fact| matches!(fact, Fact::Received { .. })))?;
+        let mut received = tape.find(|fact| matches!(fact, Fact::Received { .. }));
+        received.retain(|at| tape.next(*at, |fact| matches!(fact, Fact::Stepped { .. })).is_some());
+        let at = share.of(&received)?;
         let mut record = tape.records(at)[at.1].clone();
         let (group, incarnation) = seat(&record)?;
         record.what = What::Dispatched(Dispatched::Remove { group, incarnation });
