@@ -13,7 +13,7 @@ use roadstead_spec::{
 
 pub(crate) const MUTANTS: &[Mutant] = &[
     ("one end of a link speaks another version", &[Rule::Link], |tape, share| {
-        let at = share.of(&links(tape, |tape, at, link| has_other_end(tape, at, link)))?;
+        let at = share.of(&links(tape, has_other_end))?;
         change(tape, at, |linked| linked.version = Version::Legacy);
         Some(())
     }),
