@@ -74,26 +74,18 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     }),
 ];
 
-fn one(tape: &Tape, share: Share, is_it: fn(&Dispatched) -> bool) -> Option<At> {
-    let all = tape.boots.iter().enumerate().flat_map(|(boot, file)| (0..file.records.len()).map(move |record| (boot, record)));
-    let steps = all.filter(|at| matches!(&tape.boots[at.0].records[at.1].what, What::Dispatched(step) if is_it(step)));
-    share.of(&steps.collect::<Vec<_>>())
+fn one(tape: &Tape, share: Share, is_it: impl Fn(&Dispatched) -> bool) -> Option<At> {
+    share.of(&tape.find_records(|(boot, record)| matches!(&tape.boots[boot].records[record].what, What::Dispatched(step) if is_it(step))))
 }
 
-/// Changes one step; `None` if it is of a kind that `change` leaves alone everywhere.
+/// Changes one step; `None` if `change` leaves all of them alone.
 fn edit(tape: &mut Tape, share: Share, change: fn(&mut Dispatched)) -> Option<()> {
-    let at = {
-        let changes = |at: &At| match tape.boots[at.0].records[at.1].what {
-            What::Dispatched(step) => {
-                let mut changed = step;
-                change(&mut changed);
-                changed != step
-            }
-            _ => false,
-        };
-        let all = tape.boots.iter().enumerate().flat_map(|(boot, file)| (0..file.records.len()).map(move |record| (boot, record)));
-        share.of(&all.filter(changes).collect::<Vec<_>>())?
+    let changes = |step: &Dispatched| {
+        let mut changed = *step;
+        change(&mut changed);
+        changed != *step
     };
+    let at = one(tape, share, changes)?;
     if let What::Dispatched(step) = &mut tape.records(at)[at.1].what {
         change(step);
     }

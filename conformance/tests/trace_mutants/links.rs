@@ -31,8 +31,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
 ];
 
 fn links(tape: &Tape, fits: impl Fn(&Tape, At, &Linked) -> bool) -> Vec<At> {
-    let all = tape.boots.iter().enumerate().flat_map(|(boot, file)| (0..file.records.len()).map(move |record| (boot, record)));
-    all.filter(|at| linked(&tape.boots[at.0].records[at.1]).is_some_and(|linked| fits(tape, *at, linked))).collect()
+    tape.find_records(|at| linked(&tape.boots[at.0].records[at.1]).is_some_and(|linked| fits(tape, at, linked)))
 }
 
 fn change(tape: &mut Tape, at: At, change: impl FnOnce(&mut Linked)) {

@@ -54,8 +54,13 @@ impl Tape {
 
     /// Every record with a fact that `is_it`.
     pub(crate) fn find(&self, is_it: impl Fn(&Fact) -> bool) -> Vec<At> {
+        self.find_records(|at| self.fact(at).is_some_and(&is_it))
+    }
+
+    /// Every record at a place that `is_it`.
+    pub(crate) fn find_records(&self, is_it: impl Fn(At) -> bool) -> Vec<At> {
         let all = self.boots.iter().enumerate().flat_map(|(boot, file)| (0..file.records.len()).map(move |record| (boot, record)));
-        all.filter(|at| self.fact(*at).is_some_and(&is_it)).collect()
+        all.filter(|at| is_it(*at)).collect()
     }
 
     pub(crate) fn fact(&self, (boot, record): At) -> Option<&Fact> {
